@@ -1,0 +1,146 @@
+"""Everything Cachewright raises on purpose: the docstring is the message template.
+
+``str(error)`` is one plain sentence for a person; ``exit_code`` is what the command line ends
+with (DESIGN 8).  Arguments that are paths may be hostile bytes: they are made safe here.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cachewright.text import display
+
+
+class CachewrightError(Exception):
+    """Something went wrong: {reason}."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, **values: object) -> None:
+        self.values = {
+            name: display(value) if isinstance(value, bytes) else str(value)
+            for name, value in values.items()
+        }
+        template = " ".join((type(self).__doc__ or "").split())
+        super().__init__(template.format(**self.values))
+
+
+class Cancelled(CachewrightError):
+    """Stopped as asked; nothing was left half done."""
+
+    exit_code = 130
+
+
+class RootMissing(CachewrightError):
+    """{path} does not exist. Nothing was looked at; check the path."""
+
+
+class RootNotADirectory(CachewrightError):
+    """{path} is not a directory. Cachewright opens the cache's top directory."""
+
+    exit_code = 2
+
+
+class RootUnreadable(CachewrightError):
+    """{path} cannot be read: {reason}. Nothing was looked at."""
+
+
+class RootVanished(CachewrightError):
+    """{path} went away while it was being looked at. Nothing was changed."""
+
+
+class NotACache(CachewrightError):
+    """{path} does not look like a cache that Cachewright knows ({why}).
+    Name the kind with --format if you are sure."""
+
+    exit_code = 2
+
+
+class UnknownFormat(CachewrightError):
+    """There is no cache format named {name}. Known: {known}."""
+
+    exit_code = 2
+
+
+class EntryUnknown(CachewrightError):
+    """No entry named {name} in {path}. The names are those that check prints."""
+
+    exit_code = 2
+
+
+class TooLarge(CachewrightError):
+    """{path} is larger than {limit} and was not read."""
+
+
+class NotARegularFile(CachewrightError):
+    """{path} is not a regular file and was not opened."""
+
+
+class Escapes(CachewrightError):
+    """{path} leads out of {root} and was not followed."""
+
+    exit_code = 4
+
+
+class Refused(CachewrightError):
+    """{path} was left untouched: {reason}."""
+
+    exit_code = 4
+
+
+class Changed(Refused):
+    """{path} was left untouched: it changed since it was looked at ({what}). Check again."""
+
+
+class InUse(Refused):
+    """{path} was left untouched: {reason}."""
+
+
+class NotConfirmed(Refused):
+    """{path} was left untouched: {subject} must be typed to confirm this step."""
+
+
+class GateHeld(Refused):
+    """{path} was left untouched: {holder} holds {gate}."""
+
+
+class NoQuarantine(Refused):
+    """{path} was left untouched: there is no place on its file system, outside the cache, where
+    it could be kept ({reason})."""
+
+
+class SourceUnusable(CachewrightError):
+    """{source} cannot be used as a good copy of {entry}: {reason}. Nothing was changed."""
+
+    exit_code = 4
+
+
+class StepFailed(CachewrightError):
+    """{path}: {reason}. {state}"""
+
+    exit_code = 5
+
+
+class JournalDamaged(CachewrightError):
+    """The journal {path} is damaged at record {record}: {reason}.
+    It was left as it is; nothing is repaired or undone until it has been looked at."""
+
+
+class NothingToUndo(CachewrightError):
+    """There is nothing to undo{which}."""
+
+    exit_code = 2
+
+
+class PlaceTaken(Refused):
+    """{path} is there again, so the kept copy stays in quarantine: {kept}."""
+
+
+class PlanInvalid(CachewrightError):
+    """{path} is not a plan that Cachewright can run: {reason}."""
+
+    exit_code = 2
+
+
+class WorkerFailed(CachewrightError):
+    """A worker process ended unexpectedly while reading {path}: {reason}."""

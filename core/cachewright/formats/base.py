@@ -1,0 +1,247 @@
+"""The contract of a cache format: what one file must answer to be a citizen (DESIGN 5).
+
+A format is registered through the entry-point group ``cachewright.formats``; the object named
+there is a ``Format`` subclass.  A format never acts: it recognises, reads records and offers
+repairs; scanning, hashing, judging and repairing are the core's.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from cachewright.model import (
+    EntryVerdict,
+    ExpectedDigest,
+    Finding,
+    Location,
+    LockKind,
+    StepKind,
+)
+
+if TYPE_CHECKING:
+    from cachewright.digests import FileDigest
+    from cachewright.inventory.tree import Tree
+    from cachewright.model import CancelToken
+    from cachewright.storage.anchored import Directory
+
+
+class Role(IntEnum):
+    """What a path is to its cache.  Content of an entry or a staging place inherits its role."""
+
+    FOREIGN = 0
+    CONTAINER = 1
+    ENTRY = 2
+    METADATA = 3
+    LOCK = 4
+    STAGING = 5
+
+
+class Type(Enum):
+    """Types of file that a rule can ask for."""
+
+    DIRECTORY = "directory"
+    FILE = "file"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``name`` (a bytes pattern, matched whole) at ``depth`` components below the root, of one
+    of the ``types``, has ``role``.  Rules are tried in order, only below containers; the first
+    that fits wins; a name that none fits is foreign and never touched."""
+
+    depth: int
+    name: re.Pattern[bytes]
+    types: frozenset[Type]
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Where records and good copies outside the cache may lie: absolute paths."""
+
+    projects: tuple[bytes, ...] = ()
+    sources: tuple[bytes, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The unit of publication.  ``row`` is its row in the tree; ``relative`` its path below the
+    root.  ``link_target``: the absolute place a symlinked entry leads to; its content is read
+    there, and nothing is ever written through it."""
+
+    name: str
+    title: str
+    subtitle: str
+    relative: bytes
+    row: int
+    link_target: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """All recorded digests of an entry, from every source; disagreement is for the judge.
+
+    ``whole`` are digests of the entry as a whole (e.g. ``h1``), ``files`` of single files by
+    relative name.  ``missing`` says in one plain sentence why nothing vouches, where nothing
+    does.  ``pinned`` are names of files that must be there, as far as the format knows.
+    """
+
+    whole: tuple[ExpectedDigest, ...] = ()
+    files: Mapping[bytes, tuple[ExpectedDigest, ...]] = field(default_factory=dict)
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What hashing an entry gave: per-file digests by relative name, and the digest of the
+    whole by algorithm.  ``strange`` are names that are neither file nor directory."""
+
+    files: Mapping[bytes, FileDigest]
+    whole: Mapping[str, str]
+    strange: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A format's verdict on an entry's digests, before holders and times are weighed.
+
+    ``findings`` are what the person is told; the core adds evidence and turns the verdict into
+    ``busy`` where a writer is at work.
+    """
+
+    verdict: EntryVerdict
+    why: str
+    findings: tuple[Finding, ...] = ()
+    expected: tuple[ExpectedDigest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One of the tool's own locks, to be held while repairing: its kind and place below the
+    root.  ``create``: the tool itself creates the file when it is missing, so we may."""
+
+    kind: LockKind
+    relative: bytes
+    create: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LockPlace:
+    """A lock's place below the root and what releases or describes it."""
+
+    id: str
+    kind: LockKind
+    relative: bytes
+    row: int
+    subject: str
+    owner: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StagingPlace:
+    """A staging place of known shape.  ``gates``: locks to be obtained before judging it dead;
+    empty where the tool has none."""
+
+    name: str
+    relative: bytes
+    row: int
+    gates: tuple[Gate, ...] = ()
+
+
+class GoodCopy(Protocol):
+    """Content that proves itself and may be compared with, or published over, an entry."""
+
+    @property
+    def path(self) -> bytes:
+        """Absolute path of the archive or directory, to be named to the person."""
+
+    @property
+    def proof(self) -> str:
+        """One sentence: why this copy is believed."""
+
+    def files(self) -> Mapping[bytes, FileDigest]:
+        """Digest, size and mode of every regular file, by relative name."""
+
+    def write_into(self, staging: Directory, cancel: CancelToken) -> Mapping[bytes, FileDigest]:
+        """Write every file below ``staging`` (empty, private), hashing the very bytes that are
+        written; directories and regular files only; returns what was written.
+        Durability is the caller's."""
+
+
+class Knowledge(ABC):
+    """What a format knows of one scanned cache.  Reads records when made; acts never."""
+
+    entries: Sequence[Entry]
+
+    @abstractmethod
+    def expected(self, entry: Entry) -> Expected: ...
+
+    @abstractmethod
+    def judge(self, entry: Entry, seen: Verification) -> Judgement:
+        """Compare what was hashed with what is recorded, and with good copies."""
+
+    @abstractmethod
+    def copies(self, entry: Entry) -> Sequence[GoodCopy]:
+        """Copies that verify, the best first; looked for only when asked."""
+
+    def locks(self) -> Sequence[LockPlace]:
+        return ()
+
+    def staging(self) -> Sequence[StagingPlace]:
+        return ()
+
+    def gate(self, relative: bytes) -> Gate | None:
+        """The tool's own lock that guards this path, or None where there is none."""
+        del relative
+        return None
+
+    def users(self, entry: Entry) -> tuple[bytes, ...]:
+        """Projects known to refer to the entry."""
+        del entry
+        return ()
+
+    def findings(self) -> Iterable[Finding]:
+        """What is wrong with records or foreign things, independent of any single entry;
+        called after every entry was judged."""
+        return ()
+
+
+class Format(ABC):
+    """One cache family."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    rules: ClassVar[tuple[Rule, ...]]
+    algorithms: ClassVar[frozenset[str]]
+    """Per-file algorithms that verification must compute (hashlib names)."""
+
+    @abstractmethod
+    def recognise(self, root: Directory) -> bool:
+        """Cheap and without false positive: reads names and a few bytes."""
+
+    @abstractmethod
+    def default_locations(self, environment: Mapping[str, str]) -> Iterable[Location]:
+        """Where the tool itself would look, from its own variables and configuration."""
+
+    @abstractmethod
+    def read(self, root: Directory, tree: Tree, references: References) -> Knowledge: ...
+
+    def whole(self, algorithm: str, files: Mapping[bytes, FileDigest]) -> str | None:
+        """The digest of an entry as a whole from its files' digests, if the format has one."""
+        del algorithm, files
+        return None
+
+    def harmless_quarantine(self) -> bytes | None:
+        """A place below the root where kept things do no harm, if the format knows one."""
+        return None
+
+    def rewrite(self, step: StepKind, detail: Mapping[str, Any], old: bytes) -> bytes:
+        """New content of a record file for a step that rewrites it (pure; no access)."""
+        raise ValueError(f"{self.name} rewrites nothing for {step} {len(detail)} {len(old)}")

@@ -1,0 +1,56 @@
+"""Safe display of hostile text: file names, lock owners, command lines.
+
+File names are bytes that anyone may choose.  What is shown in a terminal, a label or a report
+must not carry control characters, direction overrides or undecodable bytes (reliability.md C4,
+D T7, T8, T11).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+
+_ESCAPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8, from surrogateescape
+        return f"\\x{code - 0xDC00:02x}"
+    if unicodedata.category(char) not in _ESCAPED_CATEGORIES:
+        return char
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def display(value: bytes | str) -> str:
+    """Text that is safe to show anywhere as *plain* text; two different names stay different
+    as far as escapes allow, and printable Unicode stays readable."""
+    text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(char) for char in text)
+
+
+def is_text(value: bytes) -> bool:
+    """Whether the bytes are valid UTF-8, so that JSON can carry them as they are."""
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def elide(text: str, limit: int) -> str:
+    """At most ``limit`` characters, with the middle left out where it is longer."""
+    if len(text) <= limit:
+        return text
+    head = (limit - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
+
+
+def timestamp(at_ns: int) -> str:
+    """RFC 3339 in UTC with milliseconds, as JSON carries times."""
+    moment = datetime.fromtimestamp(at_ns / 1_000_000_000, tz=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,18 +10,19 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 
+_UNDECODED = range(0xDC80, 0xDD00)
+"""How ``surrogateescape`` spells bytes that are not UTF-8."""
+
 _ESCAPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def _visible(char: str) -> str:
     code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8, from surrogateescape
-        return f"\\x{code - 0xDC00:02x}"
+    if code in _UNDECODED:
+        return f"\\x{code & 0xFF:02x}"
     if unicodedata.category(char) not in _ESCAPED_CATEGORIES:
         return char
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def display(value: bytes | str) -> str:

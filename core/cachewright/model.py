@@ -19,11 +19,16 @@ from cachewright.errors import Cancelled
 
 
 class Says(StrEnum):
-    """What one observation speaks for; ``UNKNOWN`` closes the one-click path."""
+    """What one observation speaks for; ``UNKNOWN`` closes the one-click path.
+
+    ``GOOD`` and ``BAD`` are said of content (a digest fits or differs), the others of use.
+    """
 
     ALIVE = "alive"
     DEAD = "dead"
     UNKNOWN = "unknown"
+    GOOD = "good"
+    BAD = "bad"
 
 
 class EntryVerdict(StrEnum):

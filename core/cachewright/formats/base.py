@@ -233,10 +233,10 @@ class Format(ABC):
     @abstractmethod
     def read(self, root: Directory, tree: Tree, references: References) -> Knowledge: ...
 
-    def whole(self, algorithm: str, files: Mapping[bytes, FileDigest]) -> str | None:
-        """The digest of an entry as a whole from its files' digests, if the format has one."""
-        del algorithm, files
-        return None
+    def whole(self, files: Mapping[bytes, FileDigest]) -> Mapping[str, str]:
+        """Digests of an entry as a whole, by algorithm, made from its files' digests."""
+        del files
+        return {}
 
     def harmless_quarantine(self) -> bytes | None:
         """A place below the root where kept things do no harm, if the format knows one."""

@@ -1,0 +1,185 @@
+"""From an entry's digests and its holders to its report and findings (DESIGN 6.9, 6.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cachewright.model import (
+    Digest,
+    EntryReport,
+    EntryVerdict,
+    Evidence,
+    ExpectedDigest,
+    Finding,
+    FindingKind,
+    Gap,
+    Holder,
+    Says,
+    Severity,
+)
+from cachewright.text import display
+
+if TYPE_CHECKING:
+    from cachewright.formats.base import Judgement
+
+DOUBTFUL = frozenset({EntryVerdict.CORRUPT, EntryVerdict.INCOMPLETE, EntryVerdict.DISPUTED})
+"""Verdicts that a writer between two files would cause too: looked at once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An entry's report with the findings that go with it."""
+
+    report: EntryReport
+    findings: tuple[Finding, ...] = ()
+
+
+def writer_words(holders: Sequence[Holder]) -> str:
+    """``terraform (pid 12) and 2 more``: who writes, short enough for a sentence."""
+    first = f"{holders[0].command or 'a process'} (pid {holders[0].pid})"
+    more = len(holders) - 1
+    return first if not more else f"{first} and {more} more"
+
+
+def use_evidence(holders: Sequence[Holder], uninspected: int) -> tuple[Evidence, ...]:
+    """Who has the entry open, and whether everybody could be asked."""
+    found = [
+        Evidence(
+            "open-files",
+            Says.ALIVE,
+            f"{holder.command} (pid {holder.pid}, {holder.user}) holds it: {', '.join(holder.how)}",
+        )
+        for holder in holders
+    ]
+    if not found:
+        found.append(
+            Evidence("open-files", Says.DEAD, "no process that could be inspected has it open")
+        )
+    if uninspected:
+        plural = "process" if uninspected == 1 else "processes"
+        found.append(
+            Evidence("uninspected", Says.UNKNOWN, f"{uninspected} {plural} could not be inspected")
+        )
+    return tuple(found)
+
+
+def busy(
+    report: EntryReport, holders: Sequence[Holder], uninspected: int, changed: Sequence[bytes]
+) -> Weighed:
+    """Somebody writes there, or it changed while it was looked at: no verdict on content."""
+    writing = [holder for holder in holders if holder.writes]
+    evidence = list(use_evidence(holders, uninspected))
+    if changed:
+        names = ", ".join(display(name) or "the entry itself" for name in changed[:3])
+        evidence.append(
+            Evidence("unchanged", Says.ALIVE, f"changed while it was looked at: {names}")
+        )
+    who = f"{writer_words(writing)} is writing it" if writing else "it changed while it was read"
+    explanation = f"Being written: {who}. Its content is judged when the writer is done."
+    weighed = replace(
+        report,
+        verdict=EntryVerdict.BUSY,
+        why=explanation,
+        evidence=tuple(evidence),
+        holders=tuple(holders),
+        actual=(),
+    )
+    finding = Finding(
+        kind=FindingKind.BUSY_ENTRY,
+        severity=Severity.NOTICE,
+        verdict=EntryVerdict.BUSY,
+        subject=report.name,
+        path=report.path,
+        explanation=explanation,
+        files=tuple(changed),
+        evidence=tuple(evidence),
+        holders=tuple(holders),
+        size=report.size,
+        changed_ns=report.changed_ns,
+    )
+    return Weighed(weighed, (finding,))
+
+
+def unreadable(report: EntryReport, gaps: Sequence[Gap]) -> Weighed:
+    """Some of its files could not be read, so nothing can be said of the whole."""
+    reason = gaps[0].reason
+    explanation = f"Cannot be read: {reason}. Its content was not judged."
+    evidence = tuple(
+        Evidence("read", Says.UNKNOWN, f"{display(gap.path)}: {gap.reason}") for gap in gaps[:20]
+    )
+    weighed = replace(report, verdict=EntryVerdict.UNREADABLE, why=explanation, evidence=evidence)
+    finding = Finding(
+        kind=FindingKind.UNREADABLE,
+        severity=Severity.NOTICE,
+        verdict=EntryVerdict.UNREADABLE,
+        subject=report.name,
+        path=report.path,
+        explanation=explanation,
+        files=tuple(gap.path for gap in gaps),
+        evidence=evidence,
+        size=report.size,
+        changed_ns=report.changed_ns,
+    )
+    return Weighed(weighed, (finding,))
+
+
+def judged(
+    report: EntryReport,
+    judgement: Judgement,
+    whole: Mapping[str, str],
+    holders: Sequence[Holder],
+    uninspected: int,
+) -> Weighed:
+    """The format's verdict, with the evidence that nobody changed the entry meanwhile."""
+    actual = tuple(Digest(name, value) for name, value in sorted(whole.items()))
+    evidence = (
+        *_digest_evidence(judgement, actual),
+        *use_evidence(holders, uninspected),
+        Evidence("unchanged", Says.DEAD, "same size and times before and after reading"),
+    )
+    weighed = replace(
+        report,
+        verdict=judgement.verdict,
+        why=judgement.why,
+        expected=judgement.expected or report.expected,
+        actual=actual,
+        evidence=evidence,
+        holders=tuple(holders),
+    )
+    findings = tuple(
+        replace(
+            finding,
+            subject=report.name,
+            path=report.path,
+            evidence=(*finding.evidence, *evidence),
+            expected=finding.expected or weighed.expected,
+            actual=finding.actual or actual,
+            holders=tuple(holders),
+            size=report.size,
+            changed_ns=report.changed_ns,
+        )
+        for finding in judgement.findings
+    )
+    return Weighed(weighed, findings)
+
+
+def _digest_evidence(judgement: Judgement, actual: Sequence[Digest]) -> tuple[Evidence, ...]:
+    found = {(digest.algorithm, digest.value) for digest in actual}
+    comparable = {digest.algorithm for digest in actual}
+    return tuple(
+        _comparison(expected, (expected.algorithm, expected.value) in found)
+        for expected in judgement.expected
+        if expected.algorithm in comparable
+    )
+
+
+def _comparison(expected: ExpectedDigest, fits: bool) -> Evidence:
+    verb = "fits" if fits else "differs from"
+    value = f"{expected.algorithm}:{expected.value}"
+    return Evidence(
+        "digest",
+        Says.GOOD if fits else Says.BAD,
+        f"{verb} {value}, recorded in {display(expected.source)}",
+    )

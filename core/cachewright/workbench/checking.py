@@ -1,0 +1,182 @@
+"""One check, in the order of DESIGN 3: scan, look around, verify, settle, diagnose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from cachewright import holders
+from cachewright.diagnosis import findings
+from cachewright.formats.base import References
+from cachewright.inventory.walker import scan
+from cachewright.locks import kernel
+from cachewright.model import CheckResult, EntryReport, Finding, Gap, Progress
+from cachewright.workbench.content import Content, open_contents, unchecked_report
+from cachewright.workbench.residue import Residue
+from cachewright.workbench.surroundings import Surroundings
+from cachewright.workbench.verifying import Verifying
+
+if TYPE_CHECKING:
+    from cachewright.diagnosis.entries import Weighed
+    from cachewright.formats.base import Format, Knowledge
+    from cachewright.holders import Survey
+    from cachewright.inventory.tree import Tree
+    from cachewright.model import CancelToken, LockReport, StagingReport
+    from cachewright.storage.anchored import Directory
+    from cachewright.workbench.watching import Options, Watcher
+
+_TELL_EVERY_S: Final = 0.1
+
+
+def look_at_locks(root: Directory, knowledge: Knowledge, survey: Survey) -> tuple[LockReport, ...]:
+    """Every lock as it is now, without locking anything."""
+    places = knowledge.locks()
+    if not places:
+        return ()
+    table = holders.kernel_locks()
+    return tuple(kernel.look(root, place, survey, table) for place in places)
+
+
+class Checking:
+    """The state of one check; ``run`` is called once."""
+
+    def __init__(
+        self,
+        root: Directory,
+        form: Format,
+        options: Options,
+        watcher: Watcher,
+        cancel: CancelToken,
+    ) -> None:
+        self._root = root
+        self._format = form
+        self._options = options
+        self._watcher = watcher
+        self._cancel = cancel
+        self._reports: dict[str, EntryReport] = {}
+        self._findings: dict[str, tuple[Finding, ...]] = {}
+        self._untold: list[EntryReport] = []
+        self._told_at = 0.0
+        self.tree: Tree
+        self.knowledge: Knowledge
+
+    def run(self) -> CheckResult:
+        """Everything, once; raises ``Cancelled`` and whatever makes the whole impossible."""
+        started_ns = time.time_ns()
+        watcher, options = self._watcher, self._options
+        self.tree = scan(
+            self._root,
+            self._format.rules,
+            progress=watcher.progress,
+            cancel=self._cancel,
+            workers=options.jobs or 2,
+            on_rows=watcher.tree,
+        )
+        watcher.tree(self.tree)
+        watcher.progress(Progress("records"))
+        references = References(options.projects, options.sources, options.environment)
+        self.knowledge = self._format.read(self._root, self.tree, references)
+        contents = open_contents(self._root, self.tree, self.knowledge.entries)
+        try:
+            return self._judge(started_ns, contents)
+        finally:
+            for content in contents:
+                content.close()
+
+    def _judge(self, started_ns: int, contents: Sequence[Content]) -> CheckResult:
+        watcher = self._watcher
+        pairs = [(content, unchecked_report(content, self.knowledge)) for content in contents]
+        self._reports = {report.name: report for _content, report in pairs}
+        watcher.entries(tuple(self._reports.values()))
+        residue = Residue(self._root, self.knowledge.staging(), self._options)
+        watcher.progress(Progress("holders"))
+        around = Surroundings(self._root, self.tree, contents)
+        locks = look_at_locks(self._root, self.knowledge, around.survey)
+        watcher.locks(locks)
+        staging = residue.first(around.survey)
+        watcher.staging(staging)
+        self._show_findings(locks, staging, final=False)
+        gaps = list(self.tree.errors)
+        if self._options.verify:
+            gaps.extend(self._verify(pairs, around))
+        staging = residue.final(staging, around.look, watcher.progress, self._cancel)
+        watcher.staging(staging)
+        found = self._show_findings(locks, staging, final=True)
+        return CheckResult(
+            root=self._root.path,
+            format=self._format.name,
+            title=self._format.title,
+            entries=tuple(self._reports.values()),
+            locks=locks,
+            staging=staging,
+            findings=found,
+            gaps=tuple(gaps),
+            uninspected=around.uninspected,
+            size=int(self.tree.total_bytes[0]),
+            files=int(self.tree.total_files[0]),
+            started_ns=started_ns,
+            finished_ns=time.time_ns(),
+        )
+
+    def _verify(
+        self, pairs: Sequence[tuple[Content, EntryReport]], around: Surroundings
+    ) -> list[Gap]:
+        verifying = Verifying(
+            form=self._format,
+            knowledge=self.knowledge,
+            around=around,
+            options=self._options,
+            tell=self._tell,
+            progress=self._watcher.progress,
+            cancel=self._cancel,
+        )
+        verifying.run(pairs)
+        self._flush()
+        return verifying.gaps
+
+    def _tell(self, weighed: Weighed) -> None:
+        """Pass a verdict on, in batches: a hundred a second would drown a window."""
+        name = weighed.report.name
+        self._reports[name] = weighed.report
+        self._findings[name] = weighed.findings
+        self._untold.append(weighed.report)
+        if time.monotonic() - self._told_at > _TELL_EVERY_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._untold:
+            self._watcher.entries(tuple(self._untold))
+            self._watcher.findings(self._entry_findings())
+            self._untold.clear()
+        self._told_at = time.monotonic()
+
+    def _entry_findings(self) -> tuple[Finding, ...]:
+        return tuple(one for found in self._findings.values() for one in found)
+
+    def _show_findings(
+        self,
+        locks: Sequence[LockReport],
+        staging: Sequence[StagingReport],
+        *,
+        final: bool,
+    ) -> tuple[Finding, ...]:
+        """Findings of entries, records, staging, locks and foreign names, problems first."""
+        now_ns = time.time_ns()
+        of_entries = self._entry_findings()
+        known = frozenset(finding.path for finding in of_entries)
+        found = (
+            *of_entries,
+            *(self.knowledge.findings() if final else ()),
+            *(findings.of_staging(place, now_ns) for place in staging),
+            *(finding for lock in locks if (finding := findings.of_lock(lock))),
+            *findings.of_foreign(self.tree, self._root.path),
+            *findings.of_gaps(self.tree.errors, known),
+        )
+        ordered = tuple(sorted(found, key=_rank))
+        self._watcher.findings(ordered)
+        return ordered
+
+
+def _rank(finding: Finding) -> tuple[bool, str, str]:
+    return (finding.severity.value != "problem", finding.kind.value, finding.subject)

@@ -1,0 +1,54 @@
+"""Who has what open around one cache, looked at afresh whenever something is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from cachewright import holders
+from cachewright.diagnosis.holding import HoldsByRow, merged
+
+if TYPE_CHECKING:
+    from cachewright.holders import Survey
+    from cachewright.inventory.tree import Tree
+    from cachewright.model import Holder
+    from cachewright.storage.anchored import Directory
+    from cachewright.workbench.content import Content
+
+
+class Surroundings:
+    """The latest survey, and what it says of one entry."""
+
+    def __init__(self, root: Directory, tree: Tree, contents: Sequence[Content]) -> None:
+        self._root = root
+        self._tree = tree
+        self._linked = [content for content in contents if content.linked]
+        self._rows: Collection[int] = {content.entry.row for content in contents}
+        self.survey: Survey
+        self._holds: HoldsByRow
+        self.look()
+
+    def look(self) -> Survey:
+        """Ask every process again."""
+        prefixes = [self._root.path, *(content.root.path for content in self._linked)]
+        devices = {self._root.identity.device}
+        devices |= {content.root.identity.device for content in self._linked}
+        self.survey = holders.survey(prefixes, frozenset(devices))
+        self._holds = HoldsByRow(self.survey, self._tree, self._root.path, self._rows)
+        return self.survey
+
+    @property
+    def uninspected(self) -> int:
+        """How many processes could not be asked."""
+        return self.survey.uninspected
+
+    def of(self, content: Content) -> tuple[Holder, ...]:
+        """Processes that hold the entry or anything in it."""
+        if not content.linked or content.tree is None:
+            return self._holds.of(content.entry.row)
+        tree, inside = content.tree, content.root.path + b"/"
+        return merged(
+            hold
+            for hold in self.survey.holds
+            if hold.path.startswith(inside) or tree.where(hold.device, hold.inode) is not None
+        )

@@ -7,11 +7,12 @@ system or the kernel reported them, paths as ``bytes``.  Text is only made for d
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -122,6 +123,37 @@ class LockKind(StrEnum):
     EXISTENCE = "existence"
     INFO_FILE = "info-file"
     OBJECT = "object"
+
+
+class Role(IntEnum):
+    """What a path is to its cache.  Content of an entry or a staging place inherits its role."""
+
+    FOREIGN = 0
+    CONTAINER = 1
+    ENTRY = 2
+    METADATA = 3
+    LOCK = 4
+    STAGING = 5
+
+
+class Type(Enum):
+    """Types of file that a rule can ask for."""
+
+    DIRECTORY = "directory"
+    FILE = "file"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``name`` (a bytes pattern, matched whole) at ``depth`` components below the root, of one
+    of the ``types``, has ``role``.  Rules are tried in order, only below containers; the first
+    that fits wins; a name that none fits is foreign and never touched."""
+
+    depth: int
+    name: re.Pattern[bytes]
+    types: frozenset[Type]
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,9 @@ repairs; scanning, hashing, judging and repairing are the core's.
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from cachewright.model import (
@@ -20,7 +18,10 @@ from cachewright.model import (
     Finding,
     Location,
     LockKind,
+    Role,
+    Rule,
     StepKind,
+    Type,
 )
 
 if TYPE_CHECKING:
@@ -29,36 +30,22 @@ if TYPE_CHECKING:
     from cachewright.model import CancelToken
     from cachewright.storage.anchored import Directory
 
-
-class Role(IntEnum):
-    """What a path is to its cache.  Content of an entry or a staging place inherits its role."""
-
-    FOREIGN = 0
-    CONTAINER = 1
-    ENTRY = 2
-    METADATA = 3
-    LOCK = 4
-    STAGING = 5
-
-
-class Type(Enum):
-    """Types of file that a rule can ask for."""
-
-    DIRECTORY = "directory"
-    FILE = "file"
-    LINK = "link"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """``name`` (a bytes pattern, matched whole) at ``depth`` components below the root, of one
-    of the ``types``, has ``role``.  Rules are tried in order, only below containers; the first
-    that fits wins; a name that none fits is foreign and never touched."""
-
-    depth: int
-    name: re.Pattern[bytes]
-    types: frozenset[Type]
-    role: Role
+__all__ = [
+    "Entry",
+    "Expected",
+    "Format",
+    "Gate",
+    "GoodCopy",
+    "Judgement",
+    "Knowledge",
+    "LockPlace",
+    "References",
+    "Role",
+    "Rule",
+    "StagingPlace",
+    "Type",
+    "Verification",
+]
 
 
 @dataclass(frozen=True, slots=True)

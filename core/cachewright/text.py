@@ -7,6 +7,7 @@ D T7, T8, T11).
 
 from __future__ import annotations
 
+import base64
 import unicodedata
 from datetime import UTC, datetime
 
@@ -55,3 +56,19 @@ def timestamp(at_ns: int) -> str:
     """RFC 3339 in UTC with milliseconds, as JSON carries times."""
     moment = datetime.fromtimestamp(at_ns / 1_000_000_000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode_name(name: bytes) -> str | dict[str, str]:
+    """A file name as a JSON value: text where it is UTF-8, else ``{"base64": ...}``."""
+    if is_text(name):
+        return name.decode("utf-8")
+    return {"base64": base64.b64encode(name).decode("ascii")}
+
+
+def decode_name(value: object) -> bytes:
+    """What ``encode_name`` made; ``ValueError`` for anything else."""
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    if isinstance(value, dict) and set(value) == {"base64"} and isinstance(value["base64"], str):
+        return base64.b64decode(value["base64"], validate=True)
+    raise ValueError("a name is text or an object with the one key base64")

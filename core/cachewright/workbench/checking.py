@@ -38,6 +38,24 @@ def look_at_locks(root: Directory, knowledge: Knowledge, survey: Survey) -> tupl
     return tuple(kernel.look(root, place, survey, table) for place in places)
 
 
+def read_cache(
+    root: Directory, form: Format, options: Options, watcher: Watcher, cancel: CancelToken
+) -> tuple[Tree, Knowledge]:
+    """Scan the cache and read the records that tell of it; no entry's bytes are read."""
+    tree = scan(
+        root,
+        form.rules,
+        progress=watcher.progress,
+        cancel=cancel,
+        workers=options.jobs or 2,
+        on_rows=watcher.tree,
+    )
+    watcher.tree(tree)
+    watcher.progress(Progress("records"))
+    references = References(options.projects, options.sources, options.environment)
+    return tree, form.read(root, tree, references)
+
+
 class Checking:
     """The state of one check; ``run`` is called once."""
 
@@ -64,19 +82,9 @@ class Checking:
     def run(self) -> CheckResult:
         """Everything, once; raises ``Cancelled`` and whatever makes the whole impossible."""
         started_ns = time.time_ns()
-        watcher, options = self._watcher, self._options
-        self.tree = scan(
-            self._root,
-            self._format.rules,
-            progress=watcher.progress,
-            cancel=self._cancel,
-            workers=options.jobs or 2,
-            on_rows=watcher.tree,
+        self.tree, self.knowledge = read_cache(
+            self._root, self._format, self._options, self._watcher, self._cancel
         )
-        watcher.tree(self.tree)
-        watcher.progress(Progress("records"))
-        references = References(options.projects, options.sources, options.environment)
-        self.knowledge = self._format.read(self._root, self.tree, references)
         contents = open_contents(self._root, self.tree, self.knowledge.entries)
         try:
             return self._judge(started_ns, contents)

@@ -104,10 +104,10 @@ class Directory:
             raise Escapes(path=relative, root=self.path)
         return components
 
-    def _open(self, relative: bytes, flags: int) -> int:
+    def _open(self, relative: bytes, flags: int, one_mount: bool = False) -> int:
         components = self._components(relative) or [b"."]
         try:
-            return open_beneath(self.fd, components, flags)
+            return open_beneath(self.fd, components, flags, one_mount)
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.EXDEV}:
                 raise Escapes(path=self.where(relative), root=self.path) from error
@@ -126,9 +126,10 @@ class Directory:
         os.close(fd)
         raise NotARegularFile(path=self.where(relative))
 
-    def open_directory(self, relative: bytes) -> Directory:
-        """Pin a directory below this one; ``NotADirectoryError`` where it is none."""
-        fd = self._open(relative, os.O_RDONLY | os.O_DIRECTORY)
+    def open_directory(self, relative: bytes, *, one_mount: bool = False) -> Directory:
+        """Pin a directory below this one; ``NotADirectoryError`` where it is none.  With
+        ``one_mount`` something mounted on the way, or there, is ``Escapes`` too."""
+        fd = self._open(relative, os.O_RDONLY | os.O_DIRECTORY, one_mount)
         return Directory(fd, self.where(relative))
 
     def parent_of(self, relative: bytes) -> tuple[Directory, bytes]:

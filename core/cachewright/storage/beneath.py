@@ -25,6 +25,7 @@ LOOK: Final = getattr(os, "O_PATH", os.O_RDONLY)
 _LOOK_DIRECTORY: Final = LOOK | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 _SYS_OPENAT2: Final = 437
+_RESOLVE_NO_XDEV: Final = 0x01
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_NO_SYMLINKS: Final = 0x04
 _RESOLVE_BENEATH: Final = 0x08
@@ -59,10 +60,11 @@ def _libc() -> ctypes.CDLL:
     return library
 
 
-def _openat2(fd: int, relative: bytes, flags: int) -> int:
+def _openat2(fd: int, relative: bytes, flags: int, one_mount: bool = False) -> int:
     # With O_NOFOLLOW a link at the end would be "no directory" instead of "a link".
     flags &= ~os.O_NOFOLLOW
-    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
+    resolve = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS
+    how = _OpenHow(flags, 0, resolve | _RESOLVE_NO_XDEV if one_mount else resolve)
     while True:
         opened = int(
             _libc().syscall(_SYS_OPENAT2, fd, relative, ctypes.byref(how), ctypes.sizeof(how))
@@ -104,10 +106,10 @@ def _chunks(components: list[bytes]) -> Iterator[list[bytes]]:
     yield chunk
 
 
-def _step(fd: int, components: list[bytes], flags: int) -> int:
+def _step(fd: int, components: list[bytes], flags: int, one_mount: bool) -> int:
     """Open one chunk below ``fd``."""
     if has_openat2():
-        return _openat2(fd, b"/".join(components), flags)
+        return _openat2(fd, b"/".join(components), flags, one_mount)
     at = fd
     try:
         for index, component in enumerate(components):
@@ -117,11 +119,18 @@ def _step(fd: int, components: list[bytes], flags: int) -> int:
             if at != fd:
                 os.close(at)
             at = following
+            if one_mount:
+                _same_device(fd, at, component)
     except BaseException:
         if at != fd:
             os.close(at)
         raise
     return at
+
+
+def _same_device(fd: int, reached: int, name: bytes) -> None:
+    if os.fstat(reached).st_dev != os.fstat(fd).st_dev:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
 
 
 def _open_component(fd: int, name: bytes, flags: int) -> int:
@@ -134,11 +143,12 @@ def _open_component(fd: int, name: bytes, flags: int) -> int:
         raise
 
 
-def open_beneath(fd: int, components: list[bytes], flags: int) -> int:
-    """A new descriptor for ``components`` (no ``..``, none empty, no NUL, one at least) below ``fd``.
+def open_beneath(fd: int, components: list[bytes], flags: int, one_mount: bool) -> int:
+    """A new descriptor for what lies below ``fd`` at ``components``: at least one, none empty,
+    no ``..``, no NUL.
 
-    A symlink in any place gives ``OSError(ELOOP)``; every other failure is the kernel's
-    ``OSError`` as it is.
+    A symlink in any place gives ``OSError(ELOOP)``; with ``one_mount`` a mount point gives
+    ``OSError(EXDEV)``; every other failure is the kernel's ``OSError`` as it is.
     """
     # openat2 refuses O_NONBLOCK and O_NOCTTY beside O_PATH, which opens nothing anyway.
     flags = _LOOK_DIRECTORY if flags == LOOK | os.O_DIRECTORY else flags | SAFE_FLAGS
@@ -147,7 +157,7 @@ def open_beneath(fd: int, components: list[bytes], flags: int) -> int:
     try:
         for index, chunk in enumerate(chunks):
             last = index == len(chunks) - 1
-            following = _step(at, chunk, flags if last else _LOOK_DIRECTORY)
+            following = _step(at, chunk, flags if last else _LOOK_DIRECTORY, one_mount)
             if at != fd:
                 os.close(at)
             at = following

@@ -1,1 +1,1 @@
-"""Part of Cachewright."""
+"""The command line: one file per verb (DESIGN 8)."""

@@ -1,0 +1,160 @@
+"""Options that several verbs share, said once; they may stand before or after ROOT."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from cachewright.workbench import Options
+
+Verb = Callable[..., int]
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w|)")
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def duration(value: str) -> float:
+    """Seconds from ``24h``, ``60s``, ``7d``, ``1.5h``, ``0``; a bare number is seconds."""
+    match = _DURATION.fullmatch(value.strip().lower())
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a time such as 60s, 24h or 7d.")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def place(value: str) -> bytes:
+    """A path, made absolute without following links; as bytes, as everywhere in core."""
+    if not value:
+        raise click.BadParameter("An empty path names nothing.")
+    try:
+        return os.path.abspath(os.fsencode(value))
+    except OSError as error:
+        raise click.BadParameter(f"The current directory is gone ({error.strerror}).") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which cache is looked at, and how: what the shared options said."""
+
+    root: bytes
+    format_name: str | None
+    projects: tuple[bytes, ...]
+    sources: tuple[bytes, ...]
+    floor_s: float
+    observe_s: float
+    settle_s: float
+    jobs: int | None
+
+    def options(self, *, verify: bool = True) -> Options:
+        from cachewright.workbench import Options
+
+        return Options(
+            projects=self.projects,
+            sources=self.sources,
+            verify=verify,
+            jobs=self.jobs,
+            floor_s=self.floor_s,
+            observe_s=self.observe_s,
+            settle_s=self.settle_s,
+        )
+
+    def arguments(self) -> list[bytes | str]:
+        """The shared options that matter to a later repair, to be named in a command."""
+        named: list[bytes | str] = []
+        for option, values in (("--project", self.projects), ("--source", self.sources)):
+            for value in values:
+                named += [option, value]
+        if self.format_name:
+            named += ["--format", self.format_name]
+        return named
+
+
+def places(verb: Verb) -> Verb:
+    """``--project`` and ``--source``, as absolute bytes."""
+    for option in (
+        click.option(
+            "--source",
+            "sources",
+            type=place,
+            multiple=True,
+            metavar="PATH",
+            help="A mirror, archive or other cache that may hold good copies (repeatable).",
+        ),
+        click.option(
+            "--project",
+            "projects",
+            type=place,
+            multiple=True,
+            metavar="DIR",
+            help="Where lock files that vouch for entries are looked for (repeatable).",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def patience(verb: Verb) -> Verb:
+    """``--floor``, ``--observe`` and ``--settle``, in seconds."""
+    for name, default, help_text in (
+        ("--settle", "3s", "What changed this recently is looked at once more."),
+        ("--observe", "60s", "Time between the two looks at a staging place."),
+        ("--floor", "24h", "Youngest age at which staging may be judged left behind."),
+    ):
+        verb = click.option(
+            name,
+            name.strip("-") + "_s",
+            type=duration,
+            default=default,
+            show_default=True,
+            metavar="TIME",
+            help=help_text,
+        )(verb)
+    return verb
+
+
+def cache(verb: Verb) -> Verb:
+    """ROOT and all options about how it is looked at, handed over as ``look``."""
+
+    @functools.wraps(verb)
+    def with_look(
+        *,
+        root: bytes,
+        format_name: str | None,
+        projects: tuple[bytes, ...],
+        sources: tuple[bytes, ...],
+        floor_s: float,
+        observe_s: float,
+        settle_s: float,
+        jobs: int | None,
+        **others: object,
+    ) -> int:
+        look = Look(root, format_name, projects, sources, floor_s, observe_s, settle_s, jobs)
+        return verb(look=look, **others)
+
+    decorated: Verb = patience(with_look)
+    decorated = click.option(
+        "--jobs", type=click.IntRange(1, 256), metavar="N", help="How many files to read at once."
+    )(decorated)
+    decorated = places(decorated)
+    decorated = click.option(
+        "--format", "format_name", metavar="NAME", help="The kind of cache, if it is not found out."
+    )(decorated)
+    return click.argument("root", type=place)(decorated)
+
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout, progress on stderr."
+)
+
+yes = click.option(
+    "--yes",
+    "-y",
+    is_flag=True,
+    help="Answer yes to what a click may answer; never to what must be typed.",
+)

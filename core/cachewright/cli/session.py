@@ -1,0 +1,36 @@
+"""What every verb that looks at a cache does first: open it, and watch it being checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cachewright.cli.interrupt import cancellable
+from cachewright.cli.options import Look
+from cachewright.cli.progress import shown
+
+if TYPE_CHECKING:
+    from cachewright.model import CancelToken, CheckResult
+    from cachewright.workbench import Watcher, Workbench
+
+
+@contextmanager
+def opened(look: Look, *, verify: bool = True) -> Iterator[Workbench]:
+    from cachewright.workbench import Workbench
+
+    options = look.options(verify=verify)
+    with Workbench.open(look.root, format_name=look.format_name, options=options) as bench:
+        yield bench
+
+
+@contextmanager
+def watched() -> Iterator[tuple[Watcher, CancelToken]]:
+    """Progress on stderr and Ctrl-C as a request to stop, while the block runs."""
+    with cancellable() as token, shown() as watcher:
+        yield watcher, token
+
+
+def checked(bench: Workbench) -> CheckResult:
+    with watched() as (watcher, token):
+        return bench.check(watcher, token)

@@ -1,0 +1,85 @@
+"""``cachewright`` and ``cachewright PATH``: the window, found by its entry point."""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cachewright.cli import output
+from cachewright.cli.display_server import reason_against
+from cachewright.cli.exit_code import ExitCode
+from cachewright.cli.options import patience, place, places
+from cachewright.cli.verbs import VERBS
+from cachewright.errors import RootMissing, RootNotADirectory
+from cachewright.text import display
+
+if TYPE_CHECKING:
+    from cachewright.workbench import Options
+
+GROUP: Final = "cachewright.window"
+
+
+@click.command(hidden=True)
+@click.argument("root", type=place, required=False)
+@places
+@patience
+def open_window(
+    *,
+    root: bytes | None,
+    projects: tuple[bytes, ...],
+    sources: tuple[bytes, ...],
+    floor_s: float,
+    observe_s: float,
+    settle_s: float,
+) -> int:
+    """Open the window, on the cache ROOT if one is given."""
+    from cachewright.workbench import Options
+
+    if root is not None:
+        _must_be_a_directory(root)
+    options = Options(
+        projects=projects,
+        sources=sources,
+        floor_s=floor_s,
+        observe_s=observe_s,
+        settle_s=settle_s,
+    )
+    return run(root, options)
+
+
+def _must_be_a_directory(root: bytes) -> None:
+    if os.path.isdir(root):
+        return
+    if os.path.lexists(root):
+        raise RootNotADirectory(path=root)
+    name = os.path.basename(root)
+    if name.isalpha() and os.path.dirname(root) == os.getcwdb():
+        verbs = ", ".join(VERBS)
+        raise click.UsageError(f"{display(name)} is neither a verb nor a path. Verbs: {verbs}.")
+    raise RootMissing(path=root)
+
+
+def run(root: bytes | None, options: Options) -> int:
+    """Open the window and wait until it is closed; says in one line why it cannot be opened."""
+    reason = reason_against(os.environ) or _without_window()
+    if reason:
+        output.tell(f"{reason} The verbs work without one: {', '.join(VERBS)}.")
+        return ExitCode.INCOMPLETE
+    for window in metadata.entry_points(group=GROUP):
+        try:
+            runner = window.load()
+        except ImportError as error:
+            output.tell(
+                f"The window cannot be opened: {display(str(error))}. "
+                f"The verbs work without it: {', '.join(VERBS)}."
+            )
+            return ExitCode.INCOMPLETE
+        return int(runner(root, options))
+    return ExitCode.INCOMPLETE
+
+
+def _without_window() -> str:
+    return "" if metadata.entry_points(group=GROUP) else "The window is not installed."

@@ -1,0 +1,56 @@
+"""Hostile names become visible, plain text (reliability.md C4, T7, T8, T11)."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from cachewright.text import display, elide, is_text, timestamp
+
+HOSTILE = [
+    b"n\xff\xfe",
+    b"two\nlines",
+    b"back\rover",
+    b"\x1b[31mred",
+    b"\x1b]52;c;aGk=\x07",
+    "\u202egnp.exe".encode(),
+    "a\u2028b\u0085c".encode(),
+    "zero\u200bwidth".encode(),
+    b"\xed\xa0\x80",
+    b"del\x7f",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=repr)
+def test_nothing_that_acts_on_a_terminal_or_label_is_left(name: bytes) -> None:
+    shown = display(name)
+    assert all(unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in shown)
+    shown.encode("utf-8")
+
+
+def test_names_that_differ_only_in_undecodable_bytes_stay_different() -> None:
+    assert display(b"n\xff") == "n\\xff"
+    assert display(b"n\xff") != display(b"n\xfe") != display(b"n")
+
+
+@pytest.mark.parametrize("name", ["plain", "größer", "名前", "a b<i>c</i>&d"])
+def test_readable_names_stay_as_they_are(name: str) -> None:
+    assert display(name) == name
+    assert display(name.encode()) == name
+
+
+def test_is_text_tells_what_json_can_carry() -> None:
+    assert is_text("größer".encode())
+    assert not is_text(b"n\xff")
+
+
+def test_elide_keeps_both_ends() -> None:
+    assert elide("short", 10) == "short"
+    assert elide("terraform-provider-aws_v5.94.1_x5", 11) == "terra….1_x5"
+    assert len(elide("x" * 100, 20)) == 20
+
+
+def test_timestamp_is_utc_with_milliseconds() -> None:
+    assert timestamp(0) == "1970-01-01T00:00:00.000Z"
+    assert timestamp(1_700_000_000_123_456_789) == "2023-11-14T22:13:20.123Z"

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from importlib import metadata
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from cachewright.cli import output
 from cachewright.cli.exit_code import ExitCode
-from cachewright.cli.verbs import Verbs
+from cachewright.cli.verbs import WINDOW, Verbs
 from cachewright.errors import CachewrightError, Cancelled
 
 
@@ -60,6 +61,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = cachewright.main(list(arguments), prog_name="cachewright", standalone_mode=False)
         return int(code) if isinstance(code, int) else ExitCode.FINE
+    except NoArgsIsHelpError as error:
+        output.tell(error.format_message())
+        return ExitCode.USAGE
     except click.ClickException as error:
         return _failed(arguments, "usage", _usage(error), ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
@@ -75,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
 def _usage(error: click.ClickException) -> str:
     message = error.format_message()
     context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is None:
+    if context is None or context.info_name == WINDOW:
         return message
     return f"{message} See '{context.command_path} --help'."
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -50,6 +50,7 @@ class Look:
     observe_s: float
     settle_s: float
     jobs: int | None
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def options(self, *, verify: bool = True) -> Options:
         from cachewright.workbench import Options
@@ -62,6 +63,7 @@ class Look:
             floor_s=self.floor_s,
             observe_s=self.observe_s,
             settle_s=self.settle_s,
+            environment=self.environment,
         )
 
     def arguments(self) -> list[bytes | str]:

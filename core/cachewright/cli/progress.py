@@ -25,6 +25,23 @@ QUIET_S: Final = 2.0
 _REDRAW_S: Final = 0.05
 
 
+_STAGES: Final = {
+    "scan": "Looking through the cache",
+    "records": "Reading what vouches for entries",
+    "holders": "Asking who has what open",
+    "verify": "Verifying",
+    "settle": "Looking again at what just changed",
+    "watch": "Watching staging places (seconds)",
+    "repair": "Repairing",
+    "publish": "Publishing",
+}
+
+
+def stage_words(stage: str) -> str:
+    """What a stage does, for a person."""
+    return _STAGES.get(stage) or display(stage).capitalize()
+
+
 class OnlyProgress:
     """The rest of a watcher to whom only progress matters; the result is told when whole."""
 
@@ -70,7 +87,7 @@ class PlainLines(OnlyProgress):
 
 def sentence(progress: Progress, elapsed_s: float) -> str:
     """``Verifying: 1,204 of 8,310, 31 %, about 4 minutes left``."""
-    words = f"{display(progress.stage)}: {progress.done:,}"
+    words = f"{stage_words(progress.stage)}: {progress.done:,}"
     if progress.total:
         words += f" of {progress.total:,}"
     done, total, _ = share(progress)
@@ -112,7 +129,7 @@ class MovingLine(OnlyProgress):
             self._task = self._bars.add_task("", total=None, speed="", counts="", what="")
         self._bars.update(
             self._task,
-            description=display(progress.stage),
+            description=stage_words(progress.stage),
             completed=done,
             total=total or None,
             counts=_counts(progress),

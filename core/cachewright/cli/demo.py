@@ -1,0 +1,71 @@
+"""``cachewright demo``: a made-up cache with every kind of trouble, to look at and to repair."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import click
+
+from cachewright.cli import exit_code, output, session
+from cachewright.cli.options import Look, as_json, duration
+
+_OBSERVE_S: Final = 2.0
+_SETTLE_S: Final = 0.5
+
+
+@click.command()
+@click.option(
+    "--directory",
+    metavar="DIR",
+    help="Plant it in this empty directory and keep it; else it is removed at the end.",
+)
+@click.option("--no-window", is_flag=True, help="Print what check finds there instead.")
+@click.option(
+    "--time",
+    "seconds",
+    type=duration,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="The longest that the demo's processes live.",
+)
+@as_json
+def demo(*, directory: str | None, no_window: bool, seconds: float, as_json: bool) -> int:
+    """Plant a provider cache with every kind of trouble and open the window on it.
+
+    The cache lies in a scratch directory of its own; three real processes use it until the demo
+    ends. With --no-window (or --json) what `check` finds is printed, with its exit code.
+    """
+    from cachewright.cli import window
+    from cachewright.demo.scratch import staged
+
+    with staged(directory, seconds) as stage:
+        # The journal of the demo's repairs goes with the demo.
+        os.environ["CACHEWRIGHT_STATE_DIR"] = stage.state
+        look = Look(
+            root=os.fsencode(stage.cache),
+            format_name="terraform",
+            projects=(os.fsencode(stage.projects),),
+            sources=(os.fsencode(stage.mirror),),
+            floor_s=0.0,
+            observe_s=_OBSERVE_S,
+            settle_s=_SETTLE_S,
+            jobs=None,
+            environment={},
+        )
+        if not (no_window or as_json):
+            return window.run(look.root, look.options())
+        with session.opened(look) as bench:
+            result = session.checked(bench)
+        if as_json:
+            from cachewright.report import document
+
+            output.emit(document.check(result))
+        else:
+            from cachewright.cli import wording
+
+            output.say(wording.check(result, look))
+            if directory is not None:
+                output.say(["", f"The state directory of this demo is {stage.state}."])
+        return exit_code.of_check(result)

@@ -1,0 +1,150 @@
+"""Read directories below a pinned descriptor into columns; runs in the worker processes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from array import array
+from itertools import islice
+from typing import Final
+
+from cachewright.inventory.wire import (
+    MASK_OF_TYPE,
+    TYPE_BITS,
+    TYPE_DIRECTORY,
+    Answer,
+    Request,
+    Settings,
+    clamped,
+)
+from cachewright.storage.beneath import open_beneath
+
+FOREIGN: Final = 0
+CONTAINER: Final = 1
+"""``model.Role``, which is too slow to import here; a test holds them together."""
+
+_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""Removed, or replaced by something else, between being listed and being opened: normal."""
+_AT_ONCE: Final = 4096
+"""Names looked at together: a stat result takes ten times the memory of a row."""
+
+Found = list[tuple[int, Request]]
+"""Directories still to be read, each with what names it in the answer."""
+
+
+class Reader:
+    """Reads the requested directories and, until the answer is large enough, those below."""
+
+    def __init__(self, root_fd: int, settings: Settings) -> None:
+        self._root = root_fd
+        self._settings = settings
+        self._answer = Answer()
+
+    def read(self, requests: list[Request]) -> Answer:
+        """At least one directory is read, however slow or large it is."""
+        self._answer = Answer()
+        until = time.monotonic() + self._settings.seconds
+        pending = list(enumerate(requests))
+        pending.reverse()
+        while pending:
+            number, request = pending.pop()
+            pending += self._directory(number, request, len(requests))
+            if len(self._answer) >= self._settings.rows or time.monotonic() > until:
+                break
+        return self._answer
+
+    def _directory(self, number: int, request: Request, requested: int) -> Found:
+        """Read one directory; returns the directories in it."""
+        answer, before = self._answer, len(self._answer)
+        inside: Found = []
+        found: os.stat_result | None = None
+        try:
+            components = request.path.split(b"/") if request.path else [b"."]
+            fd = open_beneath(self._root, components, _FLAGS, one_mount=True)
+            try:
+                found = os.fstat(fd)
+                self._list(fd, request, requested, inside)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno not in _GONE:
+                answer.trouble(error.errno or errno.EIO)
+        # As it was just before its names were read, so that a later change shows; zeros if not.
+        answer.directory_mtimes.append(0 if found is None else clamped(found.st_mtime_ns))
+        answer.directory_ctimes.append(0 if found is None else clamped(found.st_ctime_ns))
+        answer.directory_inodes.append(0 if found is None else found.st_ino)
+        answer.refs.append(number)
+        answer.counts.append(len(answer) - before)
+        return inside
+
+    def _list(self, fd: int, request: Request, requested: int, inside: Found) -> None:
+        names: list[bytes] = []
+        stats: list[os.stat_result] = []
+        unseen: list[int] = []
+        with os.scandir(fd) as listing:
+            while entries := list(islice(listing, _AT_ONCE)):
+                for entry in entries:
+                    try:
+                        stats.append(entry.stat(follow_symlinks=False))
+                    except OSError as error:
+                        if error.errno not in _GONE:
+                            unseen.append(error.errno or errno.EIO)
+                    else:
+                        names.append(os.fsencode(entry.name))
+                inside += self._add(request, requested, names, stats)
+                names.clear()
+                stats.clear()
+        if unseen:
+            self._answer.trouble(unseen[0], len(unseen))
+
+    def _add(
+        self, request: Request, requested: int, names: list[bytes], stats: list[os.stat_result]
+    ) -> Found:
+        """Turn what was looked at into rows; returns the directories among them."""
+        answer, base = self._answer, len(self._answer)
+        answer.sizes.extend([one.st_size for one in stats])
+        answer.mtimes.extend(_times([one.st_mtime_ns for one in stats]))
+        answer.ctimes.extend(_times([one.st_ctime_ns for one in stats]))
+        answer.inodes.extend([one.st_ino for one in stats])
+        modes = [one.st_mode for one in stats]
+        answer.modes.extend(modes)
+        answer.links.extend([one.st_nlink for one in stats])
+        roles = self._roles(request, names, modes)
+        answer.roles += roles
+        if names:
+            answer.names += [b"/".join(names), b"/"]
+        device = self._settings.device
+        inside: Found = []
+        for index, mode in enumerate(modes):
+            if stats[index].st_dev != device:
+                answer.abroad.append(base + index)
+                answer.abroad_devices.append(stats[index].st_dev)
+            elif mode & TYPE_BITS == TYPE_DIRECTORY:
+                path = request.path + b"/" + names[index] if request.path else names[index]
+                below = Request(path, request.depth + 1, roles[index])
+                inside.append((requested + base + index, below))
+        return inside
+
+    def _roles(self, request: Request, names: list[bytes], modes: list[int]) -> bytes:
+        if request.role != CONTAINER:
+            return bytes((request.role,)) * len(names)
+        rules = self._settings.rules.get(request.depth + 1, ())
+        roles = bytearray(len(names))
+        for index, name in enumerate(names):
+            kind = MASK_OF_TYPE.get(modes[index] & TYPE_BITS, 0)
+            for mask, role, pattern in rules:
+                if kind & mask and pattern.fullmatch(name):
+                    roles[index] = role
+                    break
+            else:
+                roles[index] = FOREIGN
+        return bytes(roles)
+
+
+def _times(values: list[int]) -> array[int]:
+    try:
+        return array("q", values)
+    except OverflowError:
+        return array("q", [clamped(value) for value in values])

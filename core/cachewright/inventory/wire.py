@@ -1,0 +1,139 @@
+"""What the scan and its worker processes say to each other: fixed binary layouts, no pickles.
+
+Both ends run on one machine, so numbers are in its own byte order.  Only small modules of the
+standard library are imported here: workers must start in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+TYPE_BITS: Final = 0o170000
+TYPE_DIRECTORY: Final = 0o040000
+TYPE_FILE: Final = 0o100000
+TYPE_LINK: Final = 0o120000
+MASK_OF_TYPE: Final = {TYPE_DIRECTORY: 1, TYPE_FILE: 2, TYPE_LINK: 4}
+
+LATEST_NS: Final = (1 << 63) - 1
+"""Times that a column cannot hold (after the year 2262) are taken for this."""
+
+HEADER: Final = struct.Struct("=5Q")
+"""Of an answer: directories read, rows, rows on other file systems, troubles, name bytes."""
+
+_REQUEST: Final = struct.Struct("=IBI")
+_SETTINGS: Final = struct.Struct("=QQdI")
+_RULE: Final = struct.Struct("=IBBII")
+
+Rules = Mapping[int, Sequence[tuple[int, int, re.Pattern[bytes]]]]
+"""By depth: mask of types, role, pattern."""
+
+
+def clamped(at_ns: int) -> int:
+    """A time as the inventory's columns can hold it."""
+    return max(-LATEST_NS, min(at_ns, LATEST_NS))
+
+
+class Request(NamedTuple):
+    """A directory to be read; ``depth`` and ``role`` are those of the directory itself."""
+
+    path: bytes
+    depth: int
+    role: int
+
+
+class Settings(NamedTuple):
+    """What stays the same during a scan: the root's device, the rows and seconds after which
+    a worker answers, and the rules."""
+
+    device: int
+    rows: int
+    seconds: float
+    rules: Rules
+
+
+def pack_settings(settings: Settings) -> bytes:
+    """The first frame to a worker."""
+    flat = [(depth, *rule) for depth, rules in settings.rules.items() for rule in rules]
+    parts = [_SETTINGS.pack(settings.device, settings.rows, settings.seconds, len(flat))]
+    for depth, mask, role, pattern in flat:
+        text = pattern.pattern
+        parts += [_RULE.pack(depth, mask, role, pattern.flags, len(text)), text]
+    return b"".join(parts)
+
+
+def unpack_settings(frame: bytes) -> Settings:
+    device, rows, seconds, count = _SETTINGS.unpack_from(frame)
+    at = _SETTINGS.size
+    rules: dict[int, list[tuple[int, int, re.Pattern[bytes]]]] = {}
+    for _ in range(count):
+        depth, mask, role, flags, length = _RULE.unpack_from(frame, at)
+        at += _RULE.size
+        pattern = re.compile(frame[at : at + length], flags)
+        at += length
+        rules.setdefault(depth, []).append((mask, role, pattern))
+    return Settings(device, rows, seconds, rules)
+
+
+def pack_requests(requests: Iterable[Request]) -> bytes:
+    """Any later frame to a worker."""
+    parts: list[bytes] = []
+    for path, depth, role in requests:
+        parts += [_REQUEST.pack(depth, role, len(path)), path]
+    return b"".join(parts)
+
+
+def unpack_requests(frame: bytes) -> list[Request]:
+    requests: list[Request] = []
+    at = 0
+    while at < len(frame):
+        depth, role, length = _REQUEST.unpack_from(frame, at)
+        at += _REQUEST.size
+        requests.append(Request(frame[at : at + length], depth, role))
+        at += length
+    return requests
+
+
+class Answer:
+    """What was read: directories in the order read, and their children in the same order.
+
+    A directory is named (``refs``) by its number in the request, or by the number of requests
+    plus its row in this answer.  Requested directories that are not listed were not read yet.
+    """
+
+    def __init__(self) -> None:
+        self.refs, self.counts = array("I"), array("I")
+        self.directory_mtimes, self.directory_ctimes = array("q"), array("q")
+        self.directory_inodes = array("Q")
+        self.sizes, self.mtimes, self.ctimes = array("q"), array("q"), array("q")
+        self.inodes, self.modes, self.links = array("Q"), array("I"), array("I")
+        self.roles = bytearray()
+        self.abroad, self.abroad_devices = array("I"), array("Q")
+        self.troubles = array("q")
+        self.names: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.modes)
+
+    def trouble(self, code: int, names: int = 0) -> None:
+        """Note what went wrong with the directory now being read: an errno, and how many
+        names in it could not be looked at (0: it could not be listed)."""
+        self.troubles.extend((len(self.refs), code, names))
+
+    def parts(self) -> list[bytes | bytearray | array[int]]:
+        """The frame in pieces, wide columns first; ``columns.unpack`` is the other end."""
+        names = b"".join(self.names)
+        header = HEADER.pack(
+            len(self.refs), len(self), len(self.abroad), len(self.troubles) // 3, len(names)
+        )
+        return [
+            header,
+            *(self.directory_mtimes, self.directory_ctimes, self.directory_inodes),
+            *(self.sizes, self.mtimes, self.ctimes, self.inodes),
+            *(self.abroad_devices, self.troubles),
+            *(self.refs, self.counts, self.modes, self.links, self.abroad),
+            *(self.roles, names),
+        ]

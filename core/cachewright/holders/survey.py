@@ -1,0 +1,101 @@
+"""What a survey of processes saw: plain values, the same on every system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from cachewright.model import Holder
+
+_DELETED: Final = b" (deleted)"
+
+Place = tuple[int, int]
+"""Device and inode, as ``stat`` tells them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One way in which one process holds one file or directory.
+
+    ``how`` is ``open:read`` ``open:write`` ``mmap:read`` ``mmap:write`` ``exe`` ``cwd``
+    ``root`` ``lock:read`` or ``lock:write``, and the only item of ``holder.how``.  ``path`` is
+    what the kernel calls the place now; of a deleted file it ends in `` (deleted)``.
+    """
+
+    holder: Holder
+    device: int
+    inode: int
+    path: bytes
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLock:
+    """A lock that the kernel keeps.
+
+    ``kind`` is ``posix``, ``flock``, ``ofd`` or ``lease``.  ``pids`` are all processes that
+    hold it: several where a flock or OFD lock was inherited over fork; empty where no process
+    could be named.  ``waiting`` are those that wait for it.  ``device`` is the file system's
+    own number, which ``stat`` need not agree with (btrfs, overlay): see ``holders.mounts``.
+    """
+
+    kind: str
+    write: bool
+    pids: tuple[int, ...]
+    device: int
+    inode: int
+    start: int
+    end: int | None
+    waiting: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Every hold on the devices and below the prefixes that were asked for.
+
+    ``uninspected`` counts processes that exist and could not be (fully) looked into;
+    ``hidden`` is empty, or the reason why there may be processes that do not even show.
+    Nobody is proven absent while either is set.
+    """
+
+    holds: tuple[Hold, ...]
+    uninspected: int
+    hidden: str
+    at_ns: int
+    unnamed: tuple[str, ...] = field(default=())
+    """Short names of uninspected processes, for the evidence."""
+
+    def of(
+        self,
+        where: Collection[Place] | Callable[[int, int], bool],
+        prefix: bytes | None = None,
+    ) -> tuple[Holder, ...]:
+        """Who holds one of the places, or anything at or below ``prefix``; one per process.
+
+        Device and inode find what was renamed or is seen through another mount; the prefix
+        finds what was deleted or made after the places were listed.
+        """
+        wanted = where if callable(where) else lambda device, inode: (device, inode) in where
+        return merged(
+            hold
+            for hold in self.holds
+            if wanted(hold.device, hold.inode) or (prefix is not None and below(hold.path, prefix))
+        )
+
+
+def below(path: bytes, prefix: bytes) -> bool:
+    """Whether a path as the kernel shows it is ``prefix`` or lies below it."""
+    path = path.removesuffix(_DELETED)
+    return path == prefix or path.startswith(prefix.rstrip(b"/") + b"/")
+
+
+def merged(holds: Iterable[Hold]) -> tuple[Holder, ...]:
+    """One holder per process with all its ways of holding, in order of pid."""
+    holders: dict[tuple[str, int, int, int], Holder] = {}
+    ways: dict[tuple[str, int, int, int], set[str]] = {}
+    for hold in holds:
+        holders.setdefault(hold.holder.key, hold.holder)
+        ways.setdefault(hold.holder.key, set()).add(hold.how)
+    complete = (replace(one, how=tuple(sorted(ways[key]))) for key, one in holders.items())
+    return tuple(sorted(complete, key=lambda holder: holder.pid))

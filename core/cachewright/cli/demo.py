@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from cachewright.cli import exit_code, output, session
+from cachewright.cli.interrupt import unwinding
 from cachewright.cli.options import Look, as_json, duration
 
 _OBSERVE_S: Final = 2.0
@@ -40,7 +41,7 @@ def demo(*, directory: str | None, no_window: bool, seconds: float, as_json: boo
     from cachewright.cli import window
     from cachewright.demo.scratch import staged
 
-    with staged(directory, seconds) as stage:
+    with unwinding(), staged(directory, seconds) as stage:
         # The journal of the demo's repairs goes with the demo.
         os.environ["CACHEWRIGHT_STATE_DIR"] = stage.state
         look = Look(

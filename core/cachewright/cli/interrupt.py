@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from cachewright.cli import output
 from cachewright.cli.exit_code import ExitCode
 from cachewright.model import CancelToken
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_SHOW_CURSOR = "\x1b[?25h"
+_SHOW_CURSOR: Final = "\x1b[?25h"
 
 
 @contextmanager
@@ -34,9 +35,26 @@ def cancellable() -> Iterator[CancelToken]:
             os._exit(ExitCode.INTERRUPTED)
         token.cancel()
 
-    former = {number: signal.signal(number, asked) for number in _SIGNALS}
-    try:
+    with _handling(asked):
         yield token
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Let a hang-up or a plain kill unwind the block as Ctrl-C does, so that it tidies up."""
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handling(asked):
+        yield
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    former = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        for number, before in former.items():
+            signal.signal(number, before)

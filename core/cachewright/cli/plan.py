@@ -12,6 +12,7 @@ import click
 from cachewright.cli import exit_code, output, session
 from cachewright.cli.options import Look, Verb, as_json, cache, place
 from cachewright.model import CheckResult, FindingKind, StepKind
+from cachewright.text import display
 
 if TYPE_CHECKING:
     from cachewright.model import Plan
@@ -110,17 +111,27 @@ def plan(*, look: Look, wish: Wish, file: bytes | None, as_json: bool) -> int:
 
     Nothing is changed. The plan is for `cachewright repair ROOT --plan FILE`, or for the window.
     """
-    from cachewright.repair import plan as plans
+    from cachewright.repair import plan_file
 
     with session.opened(look) as bench:
         result = session.checked(bench)
         made = wish.plan(bench, result)
     if file is not None:
-        plans.save(made, file)
+        _save(made, file)
     if as_json:
-        output.emit(plans.as_json(made))
+        output.emit(plan_file.document(made))
     else:
         from cachewright.cli import wording
 
         output.say(wording.plan(made))
     return exit_code.of_look(result)
+
+
+def _save(made: Plan, file: bytes) -> None:
+    from cachewright.repair import plan_file
+
+    try:
+        plan_file.save(made, file)
+    except OSError as error:
+        reason = f"{display(file)} cannot be written: {error.strerror}."
+        raise click.BadParameter(reason, param_hint="-o") from None

@@ -52,16 +52,16 @@ def repair(
             made = wish.plan(bench, result)
             looked = exit_code.of_look(result)
         else:
-            made = _loaded(file, look.root)
+            made = _loaded(file, bench.root)
         outcomes = _applied(bench, made, yes=yes) if apply else _run(bench, made)
     _tell(made, outcomes, apply=apply, as_json=as_json)
     return exit_code.of_outcomes(outcomes) or looked
 
 
 def _loaded(file: bytes, root: bytes) -> Plan:
-    from cachewright.repair import plan as plans
+    from cachewright.repair import plan_file
 
-    made = plans.load(file)
+    made = plan_file.load(file)
     if made.root != root:
         raise PlanInvalid(path=file, reason=f"it was made for {display(made.root)}")
     return made

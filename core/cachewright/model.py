@@ -323,6 +323,28 @@ class EntryReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """One of the tool's own locks, to be held while repairing: its kind and place below the
+    root.  ``create``: the tool itself creates the file when it is missing, so we may."""
+
+    kind: LockKind
+    relative: bytes
+    create: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LockPlace:
+    """A lock's place below the root and what releases or describes it."""
+
+    id: str
+    kind: LockKind
+    relative: bytes
+    row: int
+    subject: str
+    owner: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
 class LockReport:
     """One lock: ``id`` is what ``unlock`` wants typed, ``owner`` what the lock itself says."""
 

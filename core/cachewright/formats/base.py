@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from cachewright.model import (
+    CancelToken,
     EntryVerdict,
     ExpectedDigest,
     Finding,
+    Gate,
     Location,
-    LockKind,
+    LockPlace,
     Role,
     Rule,
     StepKind,
@@ -27,7 +29,6 @@ from cachewright.model import (
 if TYPE_CHECKING:
     from cachewright.digests import FileDigest
     from cachewright.inventory.tree import Tree
-    from cachewright.model import CancelToken
     from cachewright.storage.anchored import Directory
 
 __all__ = [
@@ -50,11 +51,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Where records and good copies outside the cache may lie: absolute paths."""
+    """Where records and good copies outside the cache may lie: absolute paths.
+
+    ``cancel`` stops the reading of records and the hashing of good copies.
+    """
 
     projects: tuple[bytes, ...] = ()
     sources: tuple[bytes, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    cancel: CancelToken = field(default_factory=CancelToken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +112,6 @@ class Judgement:
     why: str
     findings: tuple[Finding, ...] = ()
     expected: tuple[ExpectedDigest, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One of the tool's own locks, to be held while repairing: its kind and place below the
-    root.  ``create``: the tool itself creates the file when it is missing, so we may."""
-
-    kind: LockKind
-    relative: bytes
-    create: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LockPlace:
-    """A lock's place below the root and what releases or describes it."""
-
-    id: str
-    kind: LockKind
-    relative: bytes
-    row: int
-    subject: str
-    owner: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from cachewright.model import Holder
+from cachewright.holders import merged
 
 if TYPE_CHECKING:
     from cachewright.holders import Hold, Survey
     from cachewright.inventory.tree import Tree
+    from cachewright.model import Holder
 
 _DELETED = b" (deleted)"
-
-
-def merged(holds: Iterable[Hold]) -> tuple[Holder, ...]:
-    """One holder per process, its ways of holding together, in order of pid."""
-    processes: dict[tuple[str, int, int, int], Holder] = {}
-    for hold in holds:
-        known = processes.get(hold.holder.key)
-        ways = set(known.how if known else ()) | {hold.how}
-        processes[hold.holder.key] = replace(hold.holder, how=tuple(sorted(ways)))
-    return tuple(sorted(processes.values(), key=lambda holder: holder.pid))
 
 
 class HoldsByRow:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from cachewright import holders
-from cachewright.diagnosis.holding import HoldsByRow, merged
+from cachewright.diagnosis.holding import HoldsByRow
 
 if TYPE_CHECKING:
     from cachewright.holders import Survey
@@ -46,9 +46,7 @@ class Surroundings:
         """Processes that hold the entry or anything in it."""
         if not content.linked or content.tree is None:
             return self._holds.of(content.entry.row)
-        tree, inside = content.tree, content.root.path + b"/"
-        return merged(
-            hold
-            for hold in self.survey.holds
-            if hold.path.startswith(inside) or tree.where(hold.device, hold.inode) is not None
+        tree = content.tree
+        return self.survey.of(
+            lambda device, inode: tree.where(device, inode) is not None, content.root.path
         )

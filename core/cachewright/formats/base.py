@@ -191,6 +191,8 @@ class Format(ABC):
     rules: ClassVar[tuple[Rule, ...]]
     algorithms: ClassVar[frozenset[str]]
     """Per-file algorithms that verification must compute (hashlib names)."""
+    refines: ClassVar[frozenset[str]] = frozenset()
+    """Names of coarser formats that recognise the same caches; this one goes first."""
 
     @abstractmethod
     def recognise(self, root: Directory) -> bool:

@@ -1,0 +1,191 @@
+"""Edits a lock file's checksum lists and leaves every other byte as it was.
+
+What comes out is read again, by our own parser and by a general HCL parser, and must differ
+from the old file by exactly the wanted checksums; otherwise nothing is handed out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cachewright.formats.terraform_lockfile import Block, Broken, Checksum, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What changes in one provider's block; checksums with their scheme, as in the file."""
+
+    provider: str
+    version: str
+    drop: tuple[str, ...]
+    add: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "provider": self.provider,
+            "version": self.version,
+            "drop": list(self.drop),
+            "add": list(self.add),
+        }
+
+
+def edits_from_json(detail: Mapping[str, Any]) -> tuple[Edit, ...]:
+    """The ``blocks`` of a repair's detail; ``ValueError`` for anything odd."""
+    blocks = detail.get("blocks")
+    if not isinstance(blocks, list) or not blocks:
+        raise ValueError("the step does not say which blocks to change")
+    return tuple(_edit(block) for block in blocks)
+
+
+def _edit(block: object) -> Edit:
+    if not isinstance(block, dict) or set(block) != {"provider", "version", "drop", "add"}:
+        raise ValueError("the step does not say what to change in a block")
+    drop, add = block["drop"], block["add"]
+    texts = [block["provider"], block["version"], *_texts(drop), *_texts(add)]
+    if not drop or not all(isinstance(text, str) for text in texts):
+        raise ValueError("the step's checksums are no text")
+    return Edit(block["provider"], block["version"], tuple(drop), tuple(add))
+
+
+def _texts(value: object) -> list[object]:
+    return value if isinstance(value, list) else [None]
+
+
+def rewrite(old: bytes, edits: Sequence[Edit]) -> bytes:
+    """The file without the dropped checksums and with the added ones, each added one where
+    the writer's bytewise order wants it.  ``ValueError`` if the file is not as expected or if a
+    block would be left without any checksum."""
+    try:
+        blocks = {block.provider: block for block in parse(old)}
+        changes = [_changes(old, _wanted(blocks, edit), edit) for edit in edits]
+        new = _apply(old, [change for some in changes for change in some])
+        _prove(old, new, edits)
+    except Broken as error:
+        raise ValueError(f"the lock file cannot be edited: {error}") from error
+    return new
+
+
+def _wanted(blocks: Mapping[str, Block], edit: Edit) -> Block:
+    block = blocks.get(edit.provider)
+    if block is None or block.version != edit.version:
+        raise ValueError(f"the lock file no longer records {edit.provider} {edit.version}")
+    present = {one.text for one in block.hashes}
+    if not set(edit.drop) <= present:
+        raise ValueError("a checksum to be dropped is not there any more")
+    if not (present - set(edit.drop)) | set(edit.add):
+        raise ValueError(f"{edit.provider} would be left without any checksum")
+    return block
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    start: int
+    end: int
+    text: bytes
+
+
+def _changes(old: bytes, block: Block, edit: Edit) -> list[_Change]:
+    kept = [one for one in block.hashes if one.text not in edit.drop]
+    added = sorted(set(edit.add) - {one.text for one in kept})
+    gone = [one for one in block.hashes if one.text in edit.drop]
+    # An added checksum takes a dropped one's place where there is one and the order allows;
+    # written out plainly: first put in, before the first greater one, then take out.
+    changes = [_insertion(old, block, text) for text in added]
+    return changes + [_removal(old, block, one) for one in gone]
+
+
+def _line(old: bytes, one: Checksum) -> tuple[int, int] | None:
+    """The whole line of a checksum that has one to itself, with the line break."""
+    start = old.rfind(b"\n", 0, one.start) + 1
+    end = old.find(b"\n", one.end) + 1
+    before, after = old[start : one.start], old[one.end : end]
+    if not end or before.strip() or not re.fullmatch(rb"[ \t]*,[ \t\r]*\n", after):
+        return None
+    return start, end
+
+
+def _removal(old: bytes, block: Block, one: Checksum) -> _Change:
+    line = _line(old, one)
+    if line is not None:
+        return _Change(*line, b"")
+    after = re.compile(rb"[ \t]*,[ \t]*").match(old, one.end)
+    if after is not None:
+        return _Change(one.start, after.end(), b"")
+    # The last of a list without trailing comma: a comma before it may stay, HCL allows it.
+    before = re.search(rb"[ \t]*\Z", old[block.opening + 1 : one.start])
+    blank = len(before.group()) if before is not None else 0
+    return _Change(one.start - blank, one.end, b"")
+
+
+def _insertion(old: bytes, block: Block, text: str) -> _Change:
+    quoted = b'"%s",' % text.encode("utf-8")
+    following = next((one for one in block.hashes if one.text > text), None)
+    if following is not None:
+        line = _line(old, following)
+        if line is not None:
+            indent = old[line[0] : following.start]
+            ending = b"\r\n" if old[: line[1]].endswith(b"\r\n") else b"\n"
+            return _Change(line[0], line[0], indent + quoted + ending)
+        return _Change(following.start, following.start, quoted + b" ")
+    last = block.hashes[-1]
+    line = _line(old, last)
+    if line is not None:
+        indent = old[line[0] : last.start]
+        ending = b"\r\n" if old[: line[1]].endswith(b"\r\n") else b"\n"
+        return _Change(line[1], line[1], indent + quoted + ending)
+    # At the front, where a comma after it is always right; lists written by hand have no order.
+    at = block.hashes[0].start
+    return _Change(at, at, quoted + b" ")
+
+
+def _apply(old: bytes, changes: Sequence[_Change]) -> bytes:
+    new = bytearray(old)
+    for change in sorted(changes, key=lambda one: (one.start, one.end), reverse=True):
+        new[change.start : change.end] = change.text
+    return bytes(new)
+
+
+def _facts(blocks: Sequence[Block]) -> dict[str, tuple[str, str | None, list[str]]]:
+    return {
+        block.provider: (
+            block.version,
+            block.constraints,
+            sorted({one.text for one in block.hashes}),
+        )
+        for block in blocks
+    }
+
+
+def _prove(old: bytes, new: bytes, edits: Sequence[Edit]) -> None:
+    wanted = _facts(parse(old))
+    for edit in edits:
+        version, constraints, hashes = wanted[edit.provider]
+        left = sorted((set(hashes) - set(edit.drop)) | set(edit.add))
+        wanted[edit.provider] = (version, constraints, left)
+    if _facts(parse(new)) != wanted or _second_opinion(new) != wanted:
+        raise ValueError("the lock file is written in a way that cannot be edited safely")
+
+
+def _second_opinion(content: bytes) -> dict[str, tuple[str, str | None, list[str]]]:
+    """What a general HCL parser reads; it keeps the quotes of strings."""
+    import hcl2
+
+    try:
+        document = hcl2.loads(content.decode("utf-8"))
+        found: dict[str, tuple[str, str | None, list[str]]] = {}
+        for one in document.get("provider", []):
+            for label, body in one.items():
+                if label.startswith("__"):
+                    continue
+                constraints = body.get("constraints")
+                found[label[1:-1]] = (
+                    body["version"][1:-1],
+                    None if constraints is None else constraints[1:-1],
+                    sorted({text[1:-1] for text in body.get("hashes", [])}),
+                )
+    except Exception as error:
+        raise ValueError(f"another reader does not accept it ({type(error).__name__})") from error
+    return found

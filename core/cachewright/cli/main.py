@@ -70,6 +70,8 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(arguments, "cancelled", str(Cancelled()), ExitCode.INTERRUPTED)
     except CachewrightError as error:
         return _failed(arguments, _kind(error), str(error), error.exit_code)
+    except SystemExit:  # how click itself tells that the reader of its help went away
+        return ExitCode.FINE
     except Exception as error:  # noqa: BLE001  # the last line of defence: told and logged
         from cachewright.cli import crash
 
@@ -87,4 +89,6 @@ def _usage(error: click.ClickException) -> str:
 def main() -> None:
     """The entry point of the installed command."""
     output.prepare_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    output.finish()
+    sys.exit(code)

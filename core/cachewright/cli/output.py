@@ -6,7 +6,6 @@ still ends with its own exit code.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -15,7 +14,12 @@ from typing import IO, Any
 
 import click
 
+from cachewright.errors import CachewrightError
 from cachewright.text import display
+
+
+class OutputLost(CachewrightError):
+    """The answer could not be written: {reason}."""
 
 
 def prepare_streams() -> None:
@@ -45,15 +49,25 @@ def _write(text: str, stream: IO[str] | None) -> None:
     except BrokenPipeError:
         _silence(stream)
     except OSError as error:
-        if error.errno != errno.EPIPE:
-            raise
         _silence(stream)
+        raise OutputLost(reason=error.strerror) from error
 
 
 def _silence(stream: IO[str]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def finish() -> None:
+    """Let nothing be left to the interpreter's own flush, which would tell of a stream that
+    was lost already."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            _silence(stream)
 
 
 def say(lines: Iterable[str]) -> None:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from cachewright.cli import output
+
+Command = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+def test_json_is_ascii_whatever_it_carries(capsys: pytest.CaptureFixture[str]) -> None:
+    output.emit({"name": "ü\u202e\x1b[31m"})
+    shown = capsys.readouterr().out
+    assert shown.isascii()
+    assert "\x1b" not in shown
+    assert json.loads(shown) == {"name": "ü\u202e\x1b[31m"}
+
+
+def test_a_table_lines_up_and_makes_names_safe() -> None:
+    lines = output.table(("A", "B"), [("one\x1b", "2"), ("x", "three")])
+    assert lines == ["A        B", "one\\x1b  2", "x        three"]
+
+
+def test_a_reader_that_goes_away_is_no_error(command: Command) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ran = command("--help", stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_a_closed_stdout_is_no_error(command: Command) -> None:
+    ran = command("--version", stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=closing)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def closing() -> None:
+    os.close(1)
+
+
+def test_a_full_disk_is_told(command: Command) -> None:
+    with open("/dev/full", "wb") as full:
+        ran = command("--version", stdout=full, stderr=subprocess.PIPE)
+    assert ran.returncode == 3
+    assert b"No space left" in ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_terminal_that_knows_no_utf8_gets_escapes(command: Command) -> None:
+    ran = command("check", "/nowhere/ü", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert ran.returncode == 3
+    assert b"/nowhere/" in ran.stderr
+    assert ran.stderr.isascii()
+
+
+def test_there_is_nobody_to_ask_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert not output.asks()
+
+
+def test_colour_is_left_out_where_it_is_not_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.say([output.styled("Problem", "red")])
+    assert capsys.readouterr().out == "Problem\n"

@@ -98,9 +98,9 @@ class Assembly:
         return self._device
 
     @property
-    def waiting(self) -> bool:
-        """Whether directories wait to be asked for."""
-        return bool(self._unread)
+    def waiting(self) -> int:
+        """How many directories wait to be asked for."""
+        return len(self._unread)
 
     def next(self, limit: int) -> tuple[list[int], list[Request]]:
         """Rows of directories to be read next, and how to ask for them."""

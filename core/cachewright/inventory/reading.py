@@ -20,9 +20,8 @@ from cachewright.inventory.wire import (
 )
 from cachewright.storage.beneath import open_beneath
 
-FOREIGN: Final = 0
 CONTAINER: Final = 1
-"""``model.Role``, which is too slow to import here; a test holds them together."""
+"""``model.Role.CONTAINER``: the model takes too long to import here; a test compares them."""
 
 _FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -42,8 +41,8 @@ class Reader:
         self._settings = settings
         self._answer = Answer()
 
-    def read(self, requests: list[Request]) -> Answer:
-        """At least one directory is read, however slow or large it is."""
+    def read(self, requests: list[Request], rows: int) -> Answer:
+        """Reads until there are ``rows`` or time is up, but at least one whole directory."""
         self._answer = Answer()
         until = time.monotonic() + self._settings.seconds
         pending = list(enumerate(requests))
@@ -51,7 +50,7 @@ class Reader:
         while pending:
             number, request = pending.pop()
             pending += self._directory(number, request, len(requests))
-            if len(self._answer) >= self._settings.rows or time.monotonic() > until:
+            if len(self._answer) >= rows or time.monotonic() > until:
                 break
         return self._answer
 
@@ -80,7 +79,7 @@ class Reader:
         return inside
 
     def _list(self, fd: int, request: Request, requested: int, inside: Found) -> None:
-        names: list[bytes] = []
+        names: list[str] = []
         stats: list[os.stat_result] = []
         unseen: list[int] = []
         with os.scandir(fd) as listing:
@@ -92,7 +91,7 @@ class Reader:
                         if error.errno not in _GONE:
                             unseen.append(error.errno or errno.EIO)
                     else:
-                        names.append(os.fsencode(entry.name))
+                        names.append(entry.name)
                 inside += self._add(request, requested, names, stats)
                 names.clear()
                 stats.clear()
@@ -100,7 +99,7 @@ class Reader:
             self._answer.trouble(unseen[0], len(unseen))
 
     def _add(
-        self, request: Request, requested: int, names: list[bytes], stats: list[os.stat_result]
+        self, request: Request, requested: int, names: list[str], stats: list[os.stat_result]
     ) -> Found:
         """Turn what was looked at into rows; returns the directories among them."""
         answer, base = self._answer, len(self._answer)
@@ -114,7 +113,8 @@ class Reader:
         roles = self._roles(request, names, modes)
         answer.roles += roles
         if names:
-            answer.names += [b"/".join(names), b"/"]
+            # No name holds a "/": all are encoded in one step.
+            answer.names += [os.fsencode("/".join(names)), b"/"]
         device = self._settings.device
         inside: Found = []
         for index, mode in enumerate(modes):
@@ -122,24 +122,24 @@ class Reader:
                 answer.abroad.append(base + index)
                 answer.abroad_devices.append(stats[index].st_dev)
             elif mode & TYPE_BITS == TYPE_DIRECTORY:
-                path = request.path + b"/" + names[index] if request.path else names[index]
+                name = os.fsencode(names[index])
+                path = request.path + b"/" + name if request.path else name
                 below = Request(path, request.depth + 1, roles[index])
                 inside.append((requested + base + index, below))
         return inside
 
-    def _roles(self, request: Request, names: list[bytes], modes: list[int]) -> bytes:
+    def _roles(self, request: Request, names: list[str], modes: list[int]) -> bytes:
         if request.role != CONTAINER:
             return bytes((request.role,)) * len(names)
         rules = self._settings.rules.get(request.depth + 1, ())
-        roles = bytearray(len(names))
+        roles = bytearray(len(names))  # FOREIGN, unless a rule fits
         for index, name in enumerate(names):
             kind = MASK_OF_TYPE.get(modes[index] & TYPE_BITS, 0)
+            spelled = os.fsencode(name)
             for mask, role, pattern in rules:
-                if kind & mask and pattern.fullmatch(name):
+                if kind & mask and pattern.fullmatch(spelled):
                     roles[index] = role
                     break
-            else:
-                roles[index] = FOREIGN
         return bytes(roles)
 
 

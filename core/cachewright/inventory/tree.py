@@ -264,10 +264,10 @@ def scan_subtree(
         return Tree(Assembly(root, found, role).columns())
     with root.open_directory(relative) as top:
         assembly = Assembly(top, os.fstat(top.fd), role)
-        reader = Reader(top.fd, Settings(assembly.device, _ROWS, _SECONDS, compiled(rules)))
+        reader = Reader(top.fd, Settings(assembly.device, _SECONDS, compiled(rules)))
         while assembly.waiting:
             if cancel is not None:
                 cancel.check()
             rows, requests = assembly.next(len(assembly))
-            assembly.take(frame_of(reader.read(requests)), rows)
+            assembly.take(frame_of(reader.read(requests, _ROWS)), rows)
         return Tree(assembly.columns(), tuple(assembly.gaps))

@@ -16,7 +16,8 @@ from cachewright.storage.anchored import Directory
 from cachewright.workers.process import Crew, Ended, Worker
 
 _MODULE: Final = "cachewright.inventory.worker"
-_ROWS: Final = 16384
+_ROWS: Final = 8192
+_FEW_ROWS: Final = 512
 _SECONDS: Final = 0.1
 _DIRECTORIES: Final = 64
 """A worker answers after about so many rows or seconds; so many directories are asked for at
@@ -64,7 +65,7 @@ class _Scan:
         self._told_at = 0.0
 
     def run(self, workers: int) -> Tree:
-        settings = pack_settings(Settings(self._assembly.device, _ROWS, _SECONDS, self._rules))
+        settings = pack_settings(Settings(self._assembly.device, _SECONDS, self._rules))
         crew: Crew[list[int]] = Crew()
         with crew:
             for _ in range(workers):
@@ -83,10 +84,14 @@ class _Scan:
         """Keep every worker busy; whether anything is still being read."""
         for ahead in range(1, _AHEAD + 1):
             for worker in workers:
-                if self._assembly.waiting and len(worker.sent) < ahead:
-                    rows, requests = self._assembly.next(_DIRECTORIES)
+                waiting = self._assembly.waiting
+                if waiting and len(worker.sent) < ahead:
+                    # Leave some for the others; what comes back soon can be shared out.
+                    share = min(_DIRECTORIES, 1 + waiting // (len(workers) * _AHEAD))
+                    rows, requests = self._assembly.next(share)
                     worker.sent.append(rows)
-                    worker.send(pack_requests(requests))
+                    few = waiting < len(workers) * _AHEAD
+                    worker.send(pack_requests(requests, _FEW_ROWS if few else _ROWS))
         return any(worker.sent for worker in workers)
 
     def _take(self, worker: Worker[list[int]], answer: bytearray | Ended) -> None:

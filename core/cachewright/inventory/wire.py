@@ -25,7 +25,8 @@ HEADER: Final = struct.Struct("=5Q")
 """Of an answer: directories read, rows, rows on other file systems, troubles, name bytes."""
 
 _REQUEST: Final = struct.Struct("=IBI")
-_SETTINGS: Final = struct.Struct("=QQdI")
+_BUDGET: Final = struct.Struct("=Q")
+_SETTINGS: Final = struct.Struct("=QdI")
 _RULE: Final = struct.Struct("=IBBII")
 
 Rules = Mapping[int, Sequence[tuple[int, int, re.Pattern[bytes]]]]
@@ -46,11 +47,10 @@ class Request(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What stays the same during a scan: the root's device, the rows and seconds after which
-    a worker answers, and the rules."""
+    """What stays the same during a scan: the root's device, the seconds after which a worker
+    answers, and the rules."""
 
     device: int
-    rows: int
     seconds: float
     rules: Rules
 
@@ -58,7 +58,7 @@ class Settings(NamedTuple):
 def pack_settings(settings: Settings) -> bytes:
     """The first frame to a worker."""
     flat = [(depth, *rule) for depth, rules in settings.rules.items() for rule in rules]
-    parts = [_SETTINGS.pack(settings.device, settings.rows, settings.seconds, len(flat))]
+    parts = [_SETTINGS.pack(settings.device, settings.seconds, len(flat))]
     for depth, mask, role, pattern in flat:
         text = pattern.pattern
         parts += [_RULE.pack(depth, mask, role, pattern.flags, len(text)), text]
@@ -66,7 +66,7 @@ def pack_settings(settings: Settings) -> bytes:
 
 
 def unpack_settings(frame: bytes) -> Settings:
-    device, rows, seconds, count = _SETTINGS.unpack_from(frame)
+    device, seconds, count = _SETTINGS.unpack_from(frame)
     at = _SETTINGS.size
     rules: dict[int, list[tuple[int, int, re.Pattern[bytes]]]] = {}
     for _ in range(count):
@@ -75,26 +75,27 @@ def unpack_settings(frame: bytes) -> Settings:
         pattern = re.compile(frame[at : at + length], flags)
         at += length
         rules.setdefault(depth, []).append((mask, role, pattern))
-    return Settings(device, rows, seconds, rules)
+    return Settings(device, seconds, rules)
 
 
-def pack_requests(requests: Iterable[Request]) -> bytes:
-    """Any later frame to a worker."""
-    parts: list[bytes] = []
+def pack_requests(requests: Iterable[Request], rows: int) -> bytes:
+    """Any later frame to a worker, which answers after about so many ``rows``."""
+    parts = [_BUDGET.pack(rows)]
     for path, depth, role in requests:
         parts += [_REQUEST.pack(depth, role, len(path)), path]
     return b"".join(parts)
 
 
-def unpack_requests(frame: bytes) -> list[Request]:
+def unpack_requests(frame: bytes) -> tuple[list[Request], int]:
+    (rows,) = _BUDGET.unpack_from(frame)
     requests: list[Request] = []
-    at = 0
+    at = _BUDGET.size
     while at < len(frame):
         depth, role, length = _REQUEST.unpack_from(frame, at)
         at += _REQUEST.size
         requests.append(Request(frame[at : at + length], depth, role))
         at += length
-    return requests
+    return requests, rows
 
 
 class Answer:

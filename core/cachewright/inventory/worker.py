@@ -16,7 +16,7 @@ def main() -> None:
 
     def start(settings: bytes) -> Callable[[bytes], Sequence[Part]]:
         reader = Reader(root_fd, unpack_settings(settings))
-        return lambda frame: reader.read(unpack_requests(frame)).parts()
+        return lambda frame: reader.read(*unpack_requests(frame)).parts()
 
     serve(start)
 

@@ -6,6 +6,8 @@ a limit, except as long as the caller wants to.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import selectors
 import signal
@@ -28,6 +30,10 @@ _OPTIONS: Final = ("-I", "-S", "-X", "utf8")
 _HOME: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 Asked = TypeVar("Asked")
 """How the starter remembers what it asked."""
+
+_SET_PIPE_SIZE: Final[int | None] = getattr(fcntl, "F_SETPIPE_SZ", None)
+_PIPE_BYTES: Final = 1 << 20
+"""So that a worker goes on while its starter draws a window; only Linux lets one ask."""
 
 _PATIENCE_S: Final = 0.5
 """How long a killed process may take to be gone before somebody else waits for it."""
@@ -60,6 +66,9 @@ class Worker(Generic[Asked]):
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         for pipe in (self._stdin, self._stdout):
             os.set_blocking(pipe.fileno(), False)
+        if _SET_PIPE_SIZE is not None:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self.readable, _SET_PIPE_SIZE, _PIPE_BYTES)
 
     @property
     def pid(self) -> int:

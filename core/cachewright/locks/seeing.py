@@ -1,0 +1,124 @@
+"""What was found out about one lock file, and what each observation speaks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from cachewright.holders import KernelLock, Survey, process
+from cachewright.holders.mounts import RENUMBERING_TYPES, Mount
+from cachewright.holders.naming import UNNAMED, names_of
+from cachewright.locks.asking import Answer
+from cachewright.model import Evidence, Holder, LockKind, LockPlace, Says
+
+if TYPE_CHECKING:
+    from cachewright.storage.anchored import Directory
+
+
+@dataclass(slots=True)
+class Seen:
+    """One lock file.  ``answer`` is about POSIX and OFD locks, ``locks`` come from the kernel's
+    table; ``holders`` are by pid."""
+
+    root: Directory
+    place: LockPlace
+    found: os.stat_result | None = None
+    opened: bool = False
+    answer: Answer | None = None
+    mount: Mount | None = None
+    locks: tuple[KernelLock, ...] = ()
+    holders: dict[int, Holder] = field(default_factory=dict)
+    waiting: tuple[int, ...] = ()
+
+    @property
+    def in_the_way(self) -> Answer | None:
+        """The POSIX or OFD lock that the kernel named, if any."""
+        return None if self.answer is None or self.answer.free else self.answer
+
+    @property
+    def told_by_descriptors(self) -> bool:
+        """Whether no number in the kernel's table leads to this file (overlay)."""
+        return self.mount is not None and self.mount.type in RENUMBERING_TYPES
+
+
+def _lock_ways(holder: Holder) -> tuple[str, ...]:
+    return tuple(way for way in holder.how if way.startswith("lock:"))
+
+
+def name_holders(seen: Seen, opened: Sequence[Holder]) -> None:
+    """Note every process that has one of the locks, with all its ways of holding the file."""
+    ways: dict[int, str] = {}
+    for lock in seen.locks:
+        ways |= dict.fromkeys(lock.pids, "lock:write" if lock.write else "lock:read")
+        seen.waiting += lock.waiting
+    if seen.in_the_way is not None and seen.in_the_way.pid > 0:
+        ways.setdefault(seen.in_the_way.pid, "lock:write" if seen.in_the_way.write else "lock:read")
+    if seen.told_by_descriptors:
+        ways |= {holder.pid: way for holder in opened for way in _lock_ways(holder)}
+    known = {holder.key: holder.how for holder in opened}
+    for pid, way in ways.items():
+        holder = process(pid)
+        if holder is not None:
+            every = tuple(sorted({way, *known.get(holder.key, ())}))
+            seen.holders[pid] = replace(holder, how=every)
+
+
+def evidence_of(seen: Seen, opened: Sequence[Holder], survey: Survey) -> tuple[Evidence, ...]:
+    """All observations; ``opened`` are the processes that have the file open."""
+    named = tuple(seen.holders.values())
+    who = names_of(named) if named else UNNAMED
+    found = (_posix(seen, who), _flock(seen, survey, who), _filesystem(seen), _idle(seen, opened))
+    return tuple(one for one in found if one is not None)
+
+
+def _posix(seen: Seen, who: str) -> Evidence | None:
+    fact = "posix-lock"
+    listed = {lock.kind.upper() for lock in seen.locks if lock.kind in {"posix", "ofd"}}
+    if seen.in_the_way is not None:
+        listed.add("OFD" if seen.in_the_way.pid < 0 else "POSIX")
+    if listed:
+        kinds = " and ".join(sorted(listed))
+        return Evidence(fact, Says.ALIVE, f"{who} holds a lock on it ({kinds}).")
+    if seen.answer is not None:
+        said = "The kernel says that nobody has a POSIX or OFD lock on it."
+        return Evidence(fact, Says.DEAD, said)
+    if seen.place.kind is LockKind.FLOCK:
+        return None  # not the lock that counts here, and none was seen
+    why = "the system does not say" if seen.opened else "it may not be opened"
+    return Evidence(fact, Says.UNKNOWN, f"Its lock could not be asked for: {why}.")
+
+
+def _flock(seen: Seen, survey: Survey, who: str) -> Evidence | None:
+    fact = "flock"
+    listed = any(lock.kind == "flock" for lock in seen.locks)
+    if listed or (seen.told_by_descriptors and seen.holders and seen.in_the_way is None):
+        return Evidence(fact, Says.ALIVE, f"{who} holds a flock on it.")
+    if seen.place.kind is not LockKind.FLOCK:
+        return None  # not the lock that counts here, and none was seen
+    if survey.hidden:
+        return Evidence(fact, Says.UNKNOWN, survey.hidden)
+    if seen.told_by_descriptors and survey.uninspected:
+        said = (
+            f"{survey.uninspected} processes could not be inspected, and on an overlay the "
+            "kernel's list of locks does not tell which file it means."
+        )
+        return Evidence(fact, Says.UNKNOWN, said)
+    return Evidence(fact, Says.DEAD, "The kernel's list of locks has no flock on it.")
+
+
+def _filesystem(seen: Seen) -> Evidence | None:
+    if seen.mount is not None and seen.mount.local:
+        return None
+    kind = seen.mount.type if seen.mount else "a file system that cannot be named"
+    said = f"It lies on {kind}, where locks held on other computers do not show."
+    return Evidence("filesystem", Says.UNKNOWN, said)
+
+
+def _idle(seen: Seen, opened: Sequence[Holder]) -> Evidence | None:
+    idle = [one for one in opened if one.pid not in seen.holders and not _lock_ways(one)]
+    if not idle:
+        return None
+    said = f"It is also open in {names_of(idle)}, without a lock on it."
+    return Evidence("open-files", Says.DEAD, said)

@@ -61,9 +61,6 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = cachewright.main(list(arguments), prog_name="cachewright", standalone_mode=False)
         return int(code) if isinstance(code, int) else ExitCode.FINE
-    except NoArgsIsHelpError as error:
-        output.tell(error.format_message())
-        return ExitCode.USAGE
     except click.ClickException as error:
         return _failed(arguments, "usage", _usage(error), ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
@@ -81,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
 def _usage(error: click.ClickException) -> str:
     message = error.format_message()
     context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is None or context.info_name == WINDOW:
+    if isinstance(error, NoArgsIsHelpError) or context is None or context.info_name == WINDOW:
         return message
     return f"{message} See '{context.command_path} --help'."
 

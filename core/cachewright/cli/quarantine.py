@@ -86,13 +86,14 @@ def purge(root: bytes | None, older_than_s: float, yes: bool, as_json: bool) -> 
     """
     from cachewright import workbench
 
-    if not _agreed(older_than_s, yes=yes):
+    if not agreed(older_than_s, yes=yes):
         output.tell("Nothing was deleted.")
         raise click.Abort
     return _end(workbench.quarantine_purge(older_than_s, root), as_json=as_json)
 
 
-def _agreed(older_than_s: float, *, yes: bool) -> bool:
+def agreed(older_than_s: float, *, yes: bool) -> bool:
+    """Whether things kept longer than that may be deleted for good."""
     if older_than_s >= GRACE_S:
         return asking.agrees("Delete what was kept longer than that, for good?", yes=yes)
     if not output.asks():

@@ -72,6 +72,7 @@ def test_the_moving_line_shows_no_hostile_name() -> None:
     with Bars(*columns, console=Console(file=screen, force_terminal=True, width=80)) as bars:
         line = MovingLine(bars)
         line.progress(Progress("verify", 1, 2, 10, 20, what="bad\x1b[31m[red]name"))
+        bars.refresh()
         line.progress(Progress("watch", 3, 60))
     shown = screen.getvalue()
     assert "Verifying|1 of 2|bad\\x1b[31m[red]name" in shown

@@ -69,7 +69,7 @@ class _Scan:
         crew: Crew[list[int]] = Crew()
         with crew:
             for _ in range(workers):
-                crew.start(_MODULE, [str(self._root.fd)], [self._root.fd]).send(settings)
+                crew.start(_MODULE).send(settings, (self._root.fd,))
             while self._ask(crew.workers):
                 self._cancel.check()
                 for worker, answer in crew.answers(_TICK_S):

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-
 from cachewright.inventory.reading import Reader
 from cachewright.inventory.wire import unpack_requests, unpack_settings
-from cachewright.workers.serving import Part, serve
+from cachewright.workers.serving import Handler, serve
+
+
+def _start(settings: bytes, fds: list[int]) -> Handler:
+    reader = Reader(fds[0], unpack_settings(settings))
+    return lambda frame, _fds: reader.read(*unpack_requests(frame)).parts()
 
 
 def main() -> None:
-    """Serve until the starter goes away; the last argument is the root's descriptor."""
-    root_fd = int(sys.argv[-1])
-
-    def start(settings: bytes) -> Callable[[bytes], Sequence[Part]]:
-        reader = Reader(root_fd, unpack_settings(settings))
-        return lambda frame: reader.read(*unpack_requests(frame)).parts()
-
-    serve(start)
-
-
-if __name__ == "__main__":
-    main()
+    """Serve until the starter goes away; the root comes with the settings."""
+    serve(_start)

@@ -1,4 +1,4 @@
-"""Worker processes as their starter sees them: started fast, asked over pipes, killed at will.
+"""Worker processes as their starter sees them: started fast, asked over a socket, killed at will.
 
 A hung file system hangs the worker, never the starter: nothing here waits for a worker without
 a limit, except as long as the caller wants to.
@@ -10,12 +10,12 @@ import contextlib
 import fcntl
 import os
 import selectors
-import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -46,26 +46,31 @@ class Ended(Exception):
 class Worker(Generic[Asked]):
     """One process.  ``sent`` holds what it was asked and has not answered yet, oldest first."""
 
-    def __init__(self, module: str, arguments: Sequence[str], fds: Collection[int]) -> None:
+    def __init__(self, module: str) -> None:
         self.sent: deque[Asked] = deque()
-        self._out: deque[memoryview] = deque()
+        self._out: deque[tuple[memoryview, tuple[int, ...]]] = deque()
         self._head = bytearray(HEADER.size)
         self._kind = -1
         self._filled = 0
         self._frame = self._head
-        self._process = subprocess.Popen(
-            [sys.executable, *_OPTIONS, "-c", _START, _HOME, module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=tuple(fds),
-            bufsize=0,
-        )
-        assert self._process.stdin is not None  # noqa: S101 - both pipes were asked for
-        assert self._process.stdout is not None  # noqa: S101
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        for pipe in (self._stdin, self._stdout):
-            os.set_blocking(pipe.fileno(), False)
+        self._channel, theirs = socket.socketpair()
+        self.readable, answers = os.pipe()
+        try:
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+                [sys.executable, *_OPTIONS, "-c", _START, _HOME, module],
+                stdin=theirs,
+                stdout=answers,
+                stderr=subprocess.DEVNULL,
+            )
+        except BaseException:
+            self._channel.close()
+            os.close(self.readable)
+            raise
+        finally:
+            theirs.close()
+            os.close(answers)
+        self._channel.setblocking(False)
+        os.set_blocking(self.readable, False)
         if _SET_PIPE_SIZE is not None:
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self.readable, _SET_PIPE_SIZE, _PIPE_BYTES)
@@ -75,35 +80,33 @@ class Worker(Generic[Asked]):
         return self._process.pid
 
     @property
-    def readable(self) -> int:
-        return self._stdout.fileno()
-
-    @property
     def writable(self) -> int:
-        return self._stdin.fileno()
+        return self._channel.fileno()
 
     @property
     def unsent(self) -> bool:
         """Whether something waits for room in the pipe."""
         return bool(self._out)
 
-    def send(self, frame: bytes) -> None:
-        """Queue a frame and push what the pipe takes; never blocks."""
-        self._out += [memoryview(HEADER.pack(0, len(frame))), memoryview(frame)]
+    def send(self, frame: bytes, fds: tuple[int, ...] = ()) -> None:
+        """Queue a frame, with descriptors that the worker shall have too, and push what fits;
+        never blocks.  The descriptors must stay open until ``unsent`` is false."""
+        self._out += [(memoryview(HEADER.pack(0, len(frame))), fds), (memoryview(frame), ())]
         self.push()
 
     def push(self) -> None:
-        """Write what the pipe takes now."""
+        """Write what the channel takes now."""
         try:
             while self._out:
-                written = os.write(self.writable, self._out[0])
-                if written < len(self._out[0]):
-                    self._out[0] = self._out[0][written:]
+                view, fds = self._out[0]
+                written = socket.send_fds(self._channel, [view], fds)
+                if written < len(view):
+                    self._out[0] = (view[written:], ())
                 else:
                     self._out.popleft()
         except BlockingIOError:
             return
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             # It is gone: the end of its answers will say so.
             self._out.clear()
 
@@ -137,10 +140,10 @@ class Worker(Generic[Asked]):
         try:
             code = self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            return "it closed its side of the pipe"
+            return "it closed its side"
         if code >= 0:
             return f"it ended with status {code}"
-        return f"it was ended by {signal.Signals(-code).name}"
+        return f"it was ended by signal {-code}"
 
     def kill(self) -> None:
         self._process.kill()
@@ -148,8 +151,8 @@ class Worker(Generic[Asked]):
     def bury(self) -> None:
         """Close the pipes and wait for the killed process; one that cannot die because a file
         system hangs is waited for elsewhere."""
-        self._stdin.close()
-        self._stdout.close()
+        self._channel.close()
+        os.close(self.readable)
         try:
             self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -164,9 +167,9 @@ class Crew(Generic[Asked]):
         self._selector = selectors.DefaultSelector()
         self._writing: set[int] = set()
 
-    def start(self, module: str, arguments: Sequence[str], fds: Collection[int]) -> Worker[Asked]:
+    def start(self, module: str) -> Worker[Asked]:
         """One more worker, which imports ``module`` and calls its ``main``."""
-        worker: Worker[Asked] = Worker(module, arguments, fds)
+        worker: Worker[Asked] = Worker(module)
         self.workers.append(worker)
         self._selector.register(worker.readable, selectors.EVENT_READ, worker)
         return worker

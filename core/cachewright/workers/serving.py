@@ -1,4 +1,5 @@
-"""The inside of a worker process: frames come in on descriptor 0, answers go out on 1.
+"""The inside of a worker process: frames come in on descriptor 0, a socket, and answers
+go out on 1, a pipe.
 
 A worker only reads.  It ends when its starter goes away, and may be killed at any moment.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import struct
 from array import array
 from collections.abc import Callable, Sequence
@@ -22,27 +24,32 @@ FAILURE: Final = 1
 NICENESS: Final = 10
 
 Part: TypeAlias = "bytes | bytearray | array[int]"
+Handler: TypeAlias = Callable[[bytes, list[int]], Sequence[Part] | None]
 
 
-def _read_exactly(fd: int, count: int) -> bytes | None:
-    """``count`` bytes; None at the end of the stream."""
-    content = bytearray(count)
-    view = memoryview(content)
+def _read_exactly(channel: socket.socket, view: memoryview) -> bool:
+    """Fill the view; false at the end of the stream."""
     while view:
-        got = os.readv(fd, [view])
+        got = channel.recv_into(view)
         if not got:
-            return None
+            return False
         view = view[got:]
-    return bytes(content)
+    return True
 
 
-def read_frame(fd: int) -> bytes | None:
-    """The next frame's content; None when the other side is gone."""
-    head = _read_exactly(fd, HEADER.size)
-    if head is None:
+def read_frame(channel: socket.socket) -> tuple[bytes, list[int]] | None:
+    """The next frame's content and the descriptors that came with it; None at the end."""
+    head, fds, _flags, _address = socket.recv_fds(channel, HEADER.size, 1)
+    if not head:
         return None
-    _kind, length = HEADER.unpack(head)
-    return _read_exactly(fd, length)
+    rest = bytearray(HEADER.size - len(head))
+    if not _read_exactly(channel, memoryview(rest)):
+        return None
+    _kind, length = HEADER.unpack(head + rest)
+    content = bytearray(length)
+    if not _read_exactly(channel, memoryview(content)):
+        return None
+    return bytes(content), fds
 
 
 def write_frame(fd: int, kind: int, parts: Sequence[Part]) -> None:
@@ -58,20 +65,22 @@ def write_frame(fd: int, kind: int, parts: Sequence[Part]) -> None:
             views[0] = views[0][written:]
 
 
-def serve(start: Callable[[bytes], Callable[[bytes], Sequence[Part]]]) -> None:
-    """Give the first frame to ``start`` and every later one to what it returned."""
+def serve(start: Callable[[bytes, list[int]], Handler]) -> None:
+    """Give the first frame to ``start`` and every later one to what it returned, which answers
+    or has nothing to say."""
     # Ctrl-C in a terminal reaches the whole group; the starter decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     gc.disable()
-    first = read_frame(0)
-    if first is None:
-        return
+    channel = socket.socket(fileno=0)
     try:
-        answer = start(first)
-        while (frame := read_frame(0)) is not None:
-            write_frame(1, ANSWER, answer(frame))
-    except BrokenPipeError:
+        first = read_frame(channel)
+        handle = start(*first) if first else None
+        while handle is not None and (frame := read_frame(channel)) is not None:
+            answer = handle(*frame)
+            if answer is not None:
+                write_frame(1, ANSWER, answer)
+    except (BrokenPipeError, ConnectionResetError):
         return
     except Exception as error:  # noqa: BLE001 - whatever it is, the starter must hear of it
         write_frame(1, FAILURE, [f"{type(error).__name__}: {error}".encode("utf-8", "replace")])

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 
 from cachewright.demo.company import Company
+from cachewright.demo.provider import write
 from cachewright.report import schema
 
 Command = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -38,15 +39,18 @@ def test_the_holder_of_a_lock_is_named(command: Command, cache: Cache) -> None:
 
 
 def test_watching_tells_what_changed(cache: Cache, environment: dict[str, str]) -> None:
+    lock = f"{cache.root}/{cache.good.name}.lock"
+    write(lock, b"")
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "cachewright", "locks", str(cache.root), "--watch"],
         env=environment,
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
+        seen = [process.stdout.readline(), process.stdout.readline()]
+        assert b"free" in seen[-1]
         with Company(60) as company:
-            company.start("lock", f"{cache.root}/{cache.good.name}.lock")
-            seen = [process.stdout.readline()]
+            company.start("lock", lock)
             while b"held" not in seen[-1]:
                 seen.append(process.stdout.readline())
                 assert seen[-1]

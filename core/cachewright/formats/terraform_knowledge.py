@@ -29,6 +29,7 @@ from cachewright.formats.terraform_poison import PoisonTest, Seen
 from cachewright.formats.terraform_projects import LockRecord, Projects, uses
 from cachewright.formats.terraform_sources import Sources
 from cachewright.formats.terraform_vouching import Vouching
+from cachewright.formats.terraform_words import refused_archive
 from cachewright.model import Finding, LockKind
 from cachewright.text import display
 
@@ -212,6 +213,9 @@ class TerraformKnowledge(Knowledge):
         """Damaged lock files, wrong lines in them, and sources that could not be used."""
         yield from self._projects.findings
         yield from self._notices
+        for entry in self.entries:
+            for archive, record in self._vouching.refused(Package.of(entry.relative)):
+                yield refused_archive(archive, record)
         told = list(terraform_poison.findings(self._poison, self._own_records()))
         # Read last: looking for wrong lines may have read more sources.
         yield from self._sources.findings

@@ -72,13 +72,20 @@ class PoisonTest:
 
     def unexplained(self, record: LockRecord) -> frozenset[str]:
         """Lines that fit nothing that is known to be good or at least undisproved."""
-        lines = record.h1 - self._vouching.known(record.release).keys()
+        lines = record.h1.difference(self._vouching.known(record.release))
         undisproved = {
             one.h1
             for package, one in self._seen.items()
             if package.release == record.release and one.verdict is not EntryVerdict.CORRUPT
         }
         return lines - undisproved
+
+    def anything_good(self, release: Release) -> bool:
+        """Whether lines of this version could be explained at all."""
+        return bool(self._vouching.known(release)) or any(
+            package.release == release and one.verdict is EntryVerdict.OK
+            for package, one in self._seen.items()
+        )
 
     def poison(self, record: LockRecord) -> Poison | None:
         """The proven wrong lines of a block, or None."""
@@ -199,7 +206,7 @@ def findings(test: PoisonTest, records: Sequence[LockRecord]) -> Iterator[Findin
         if poison is not None:
             poisoned[record.lock].append(poison)
         rest = test.unexplained(record) - (poison.values if poison else frozenset())
-        if rest:
+        if rest and test.anything_good(record.release):
             doubtful[record.release, rest].append(record)
     for lock, some in poisoned.items():
         yield _problem(lock, some)

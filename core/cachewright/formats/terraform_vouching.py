@@ -186,6 +186,16 @@ class Vouching:
             if facts is not None and facts.h1 in believed:
                 yield DirectoryCopy(facts, "its content has the recorded h1")
 
+    def refused(self, package: Package) -> Iterator[tuple[ArchiveFacts, LockRecord]]:
+        """Intact archives that terraform will not install under a lock file that records what
+        they unpack to: their directory entries change the h1 of the archive itself."""
+        for archive in self.archives(package):
+            for record in self.records(package.release):
+                seen = archive.zipped in record.h1 or archive.zh in record.zh
+                if archive.directories and archive.unpacked in record.h1 and not seen:
+                    yield archive, record
+                    break
+
     def _index_values(self, package: Package) -> set[str]:
         return {
             value

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cachewright.formats.terraform_copies import ArchiveFacts
 from cachewright.formats.terraform_projects import LockRecord
 from cachewright.formats.terraform_vouching import Proof, Standing
+from cachewright.model import EntryVerdict, Finding, FindingKind, Severity
 from cachewright.text import display
 
 _NAMED_AT_MOST = 3
 
 
 def counted(count: int, thing: str) -> str:
-    """``1 lock file``, ``3 lock files``."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    """``1 lock file``, ``3 lock files``, ``2 directories``."""
+    many = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{count} {thing if count == 1 else many}"
 
 
 def named(paths: Sequence[bytes]) -> str:
@@ -66,6 +69,24 @@ def disputed_words(standing: Standing) -> str:
         f"The lock files disagree: its h1 is recorded in {_locks(standing.locks_for)}, but not "
         f"in {_locks(standing.locks_against)}, which may have been written while the provider "
         "was being unpacked, or for another platform only."
+    )
+
+
+def refused_archive(archive: ArchiveFacts, record: LockRecord) -> Finding:
+    """A notice: nothing is damaged, and yet the next init on an empty cache will fail."""
+    return Finding(
+        kind=FindingKind.DAMAGED_METADATA,
+        severity=Severity.NOTICE,
+        verdict=EntryVerdict.OK,
+        subject=display(archive.path),
+        path=archive.path,
+        explanation=(
+            f"This archive is intact, but it lists {counted(len(archive.directories), 'directory')}"
+            f" ({named(archive.directories)}) as members of their own. Terraform counts each as "
+            f"an empty file, gets h1:{archive.zipped} for the archive instead of "
+            f"h1:{archive.unpacked} for what it unpacks, and will refuse to install it where "
+            f"{display(record.lock)} records only the latter."
+        ),
     )
 
 

@@ -6,17 +6,8 @@ import os
 import traceback
 from datetime import UTC, datetime
 
+from cachewright.repair.journal import state_directory
 from cachewright.text import display
-
-
-def state_directory() -> bytes:
-    """Where Cachewright keeps its state (DESIGN 8): ``CACHEWRIGHT_STATE_DIR`` overrides."""
-    override = os.environb.get(b"CACHEWRIGHT_STATE_DIR")
-    if override:
-        return os.path.abspath(override)
-    import platformdirs
-
-    return os.fsencode(platformdirs.user_state_dir("cachewright", appauthor=False))
 
 
 def record(error: BaseException) -> str:

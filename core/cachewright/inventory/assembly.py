@@ -72,6 +72,7 @@ class Assembly:
         self._unread: deque[int] = deque()
         self._last_parent: tuple[int, bytes] = (0, b"")
         self.gaps: list[Gap] = []
+        self.gap_rows: list[int] = []
         self._device = top.st_dev
         self._add_top(top, role)
         if top.st_mode & TYPE_BITS == TYPE_DIRECTORY:
@@ -153,6 +154,7 @@ class Assembly:
         else:
             reason = f"it cannot be listed: {os.strerror(code)}"
         self.gaps.append(Gap(self.path(row), reason))
+        self.gap_rows.append(row)
 
     def columns(self) -> Columns:
         """What is known now, as views that stay as they are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -38,22 +38,28 @@ class Tree:
     of a directory are the rows ``first`` to ``first + count``, and come after it.  A partial
     tree, given while a scan runs, has directories that were not read yet: their count is 0.
 
-    ``gaps`` (also called ``errors``) are the places that could not be looked at, by absolute
-    path.  Paths here are relative to the row 0.
+    ``errors`` are the places that could not be looked at, by absolute path, ``gap_rows`` their
+    rows.  Every other path here is relative to row 0.
     """
 
-    def __init__(self, columns: Columns, gaps: tuple[Gap, ...] = ()) -> None:
+    def __init__(
+        self, columns: Columns, gaps: tuple[Gap, ...] = (), gap_rows: Sequence[int] = ()
+    ) -> None:
         self.columns = columns
         self.errors = gaps
+        self.gap_rows = np.array(gap_rows, np.int64)
         self.size, self.nlink = columns.size, columns.nlink
         self.mtime_ns, self.ctime_ns = columns.mtime_ns, columns.ctime_ns
         self.inode, self.device, self.mode = columns.inode, columns.device, columns.mode
         self.parent, self.depth = columns.parent, columns.depth
         self.first, self.count, self.role = columns.first, columns.count, columns.role
 
-    @property
-    def gaps(self) -> tuple[Gap, ...]:
-        return self.errors
+    def gaps_in(self, row: int) -> tuple[Gap, ...]:
+        """Those of ``errors`` that lie in or below the row."""
+        if not self.errors:
+            return ()
+        inside = np.isin(self.gap_rows, self.subtree_rows(row)).nonzero()[0]
+        return tuple(self.errors[index] for index in inside.tolist())
 
     def __len__(self) -> int:
         return len(self.mode)
@@ -270,4 +276,4 @@ def scan_subtree(
                 cancel.check()
             rows, requests = assembly.next(len(assembly))
             assembly.take(frame_of(reader.read(requests, _ROWS)), rows)
-        return Tree(assembly.columns(), tuple(assembly.gaps))
+        return Tree(assembly.columns(), tuple(assembly.gaps), assembly.gap_rows)

@@ -119,4 +119,5 @@ class _Scan:
         return tree
 
     def _tree(self) -> Tree:
-        return Tree(self._assembly.columns(), tuple(self._assembly.gaps))
+        assembly = self._assembly
+        return Tree(assembly.columns(), tuple(assembly.gaps), assembly.gap_rows)

@@ -58,7 +58,7 @@ class Worker(Generic[Asked]):
         try:
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 [sys.executable, *_OPTIONS, "-c", _START, _HOME, module],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=answers,
                 stderr=subprocess.DEVNULL,
             )

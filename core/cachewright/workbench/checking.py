@@ -105,7 +105,7 @@ class Checking:
         staging = residue.first(around.survey)
         watcher.staging(staging)
         self._show_findings(locks, staging, final=False)
-        gaps = list(self.tree.gaps)
+        gaps = list(self.tree.errors)
         if self._options.verify:
             gaps.extend(self._verify(pairs, around))
         staging = residue.final(staging, around.look, watcher.progress, self._cancel)
@@ -179,7 +179,7 @@ class Checking:
             *(findings.of_staging(place, now_ns) for place in staging),
             *(finding for lock in locks if (finding := findings.of_lock(lock))),
             *findings.of_foreign(self.tree, self._root.path),
-            *findings.of_gaps(self.tree.gaps, known),
+            *findings.of_gaps(self.tree.errors, known),
         )
         ordered = tuple(sorted(found, key=_rank))
         self._watcher.findings(ordered)

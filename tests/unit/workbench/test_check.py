@@ -1,0 +1,297 @@
+"""A check over a real cache on disk, with real processes that write beside it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cachewright.demo.provider import Provider, lock_file, pack, unpack
+from cachewright.errors import NotACache, RootMissing, RootNotADirectory, RootVanished
+from cachewright.model import (
+    CheckResult,
+    EntryVerdict,
+    FindingKind,
+    HoldVerdict,
+    Severity,
+    StepKind,
+)
+from cachewright.workbench import Options, Workbench
+
+TOY = Provider("toy", "1.2.3")
+OTHER = Provider("other", "2.0.0")
+QUICK = {"floor_s": 0.0, "observe_s": 0.2, "settle_s": 0.4, "environment": {}}
+
+
+class Place:
+    """A cache with two good providers and a project whose lock file vouches for both."""
+
+    def __init__(self, base: Path) -> None:
+        self.cache = base / "cache"
+        self.project = base / "project"
+        self.mirror = base / "mirror"
+        self.project.mkdir(parents=True)
+        for provider in (TOY, OTHER):
+            unpack(provider, str(self.cache))
+        recorded = {one: [one.h1()] for one in (TOY, OTHER)}
+        (self.project / ".terraform.lock.hcl").write_bytes(lock_file(recorded))
+
+    def entry(self, provider: Provider = TOY) -> Path:
+        return self.cache / provider.name
+
+    def check(self, **changed: object) -> CheckResult:
+        options = {"projects": (os.fsencode(self.project),), **QUICK, **changed}
+        with Workbench.open(os.fsencode(self.cache), options=Options(**options)) as bench:
+            return bench.check()
+
+    def verdict(self, result: CheckResult, provider: Provider = TOY) -> EntryVerdict:
+        return next(one.verdict for one in result.entries if one.name == provider.name)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@contextmanager
+def child(source: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A second process that runs ``source`` and says ``ready`` on its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", source, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def kinds(result: CheckResult) -> list[FindingKind]:
+    return [finding.kind for finding in result.findings]
+
+
+def test_a_good_cache_is_ok_with_its_evidence(place: Place) -> None:
+    result = place.check()
+    assert {entry.verdict for entry in result.entries} == {EntryVerdict.OK}
+    assert result.findings == ()
+    assert result.complete
+    for entry in result.entries:
+        assert {one.fact for one in entry.evidence} >= {"digest", "open-files", "unchanged"}
+        assert entry.actual
+        assert entry.expected[0].source.endswith(b".terraform.lock.hcl")
+
+
+def test_a_flipped_byte_is_corrupt_and_named_where_a_copy_allows(place: Place) -> None:
+    file = place.entry() / "README.md"
+    file.write_bytes(file.read_bytes().replace(b"1", b"2", 1))
+    result = place.check()
+    assert place.verdict(result) is EntryVerdict.CORRUPT
+    assert place.verdict(result, OTHER) is EntryVerdict.OK
+    archive = pack(TOY, str(place.mirror))
+    result = place.check(sources=(os.fsencode(archive),))
+    (finding,) = result.problems
+    assert (finding.kind, finding.files) == (FindingKind.CORRUPT_ENTRY, (b"README.md",))
+    assert finding.repair is not None
+    assert finding.repair.step is StepKind.REPUBLISH_ENTRY
+
+
+WRITER = """
+import sys
+file = open(sys.argv[1], "r+b", buffering=0)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_entry_with_an_open_writer_is_busy_and_names_the_process(place: Place) -> None:
+    file = place.entry() / TOY.executable
+    file.write_bytes(b"half")
+    with child(WRITER, file) as writer:
+        result = place.check()
+    entry = next(one for one in result.entries if one.name == TOY.name)
+    assert entry.verdict is EntryVerdict.BUSY
+    assert [holder.pid for holder in entry.holders] == [writer.pid]
+    (finding,) = result.findings
+    assert (finding.kind, finding.severity) == (FindingKind.BUSY_ENTRY, Severity.NOTICE)
+    assert f"pid {writer.pid}" in finding.explanation
+    assert finding.repairs == ()
+
+
+CHANGER = """
+import itertools, os, sys, time
+print("ready", flush=True)
+for count in itertools.count():
+    with open(sys.argv[1], "r+b") as file:
+        file.write(count.to_bytes(8, "little"))
+    time.sleep(0.01)
+"""
+
+
+def test_what_changes_while_it_is_read_is_never_called_corrupt(place: Place) -> None:
+    """The writer is never seen with the file open for long: only the signature tells."""
+    file = place.entry() / TOY.executable
+    with child(CHANGER, file):
+        seen = [place.verdict(place.check()) for _ in range(3)]
+    assert seen == [EntryVerdict.BUSY] * 3
+    result = place.check()
+    assert place.verdict(result) is EntryVerdict.CORRUPT
+
+
+LATE = """
+import sys, time
+print("ready", flush=True)
+time.sleep(0.8)
+with open(sys.argv[1], "wb") as file:
+    file.write(b"the second file of the entry")
+sys.stdin.read()
+"""
+
+
+def test_a_writer_between_two_files_is_not_mistaken_for_damage(place: Place) -> None:
+    (place.entry() / "README.md").unlink()
+    with child(LATE, place.entry() / "CHANGELOG.md"):
+        result = place.check(settle_s=2.0)
+    assert place.verdict(result) is EntryVerdict.BUSY
+
+
+def staging(place: Place) -> Path:
+    left = place.entry().parent / ".temp4711"
+    left.mkdir()
+    (left / "half").write_bytes(b"x" * 100)
+    return left
+
+
+def test_what_a_dead_writer_left_is_stale_after_two_looks(place: Place) -> None:
+    left = staging(place)
+    result = place.check()
+    (report,) = result.staging
+    assert (report.verdict, report.path) == (HoldVerdict.STALE, os.fsencode(left))
+    assert kinds(result) == [FindingKind.STALE_STAGING]
+
+
+def test_staging_younger_than_the_floor_is_not_judged(place: Place) -> None:
+    staging(place)
+    (report,) = place.check(floor_s=3600.0).staging
+    assert report.verdict is HoldVerdict.UNPROVEN
+
+
+def test_staging_that_changes_between_two_looks_is_held(place: Place) -> None:
+    left = staging(place)
+    with child(CHANGER, left / "half"):
+        (report,) = place.check(observe_s=0.5).staging
+    assert report.verdict is HoldVerdict.HELD
+
+
+INSIDE = """
+import mmap, os, sys
+kind, path = sys.argv[1:]
+if kind == "cwd":
+    os.chdir(os.path.dirname(path))
+elif kind == "open":
+    file = open(path, "rb")
+else:
+    with open(path, "rb") as file:
+        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("kind", ["cwd", "open", "mmap"])
+def test_staging_that_somebody_has_is_held(place: Place, kind: str) -> None:
+    left = staging(place)
+    with child(INSIDE, kind, left / "half") as holder:
+        result = place.check()
+    (report,) = result.staging
+    assert report.verdict is HoldVerdict.HELD
+    assert holder.pid in [one.pid for one in report.holders]
+    assert result.findings[0].repairs == ()
+
+
+def test_foreign_names_are_told_of_and_left_alone(place: Place) -> None:
+    (place.cache / "notes.txt").write_text("mine")
+    os.mkfifo(place.entry().parent / "pipe")
+    result = place.check()
+    assert sorted(kinds(result)) == [FindingKind.FOREIGN_FILE, FindingKind.FOREIGN_TYPE]
+    assert all(finding.severity is Severity.NOTICE for finding in result.findings)
+    assert all(finding.repairs == () for finding in result.findings)
+
+
+def test_pipes_sockets_and_links_inside_an_entry_are_named_and_never_opened(place: Place) -> None:
+    os.mkfifo(place.entry() / "pipe")
+    (place.entry() / "loop").symlink_to("loop")
+    with socket.socket(socket.AF_UNIX) as listener:
+        os.chdir(place.entry())
+        try:
+            listener.bind("socket")
+        finally:
+            os.chdir("/")
+    result = place.check()
+    named = {name for finding in result.problems for name in finding.files}
+    assert {b"pipe", b"loop", b"socket"} <= named
+    assert FindingKind.FOREIGN_TYPE in kinds(result)
+
+
+@pytest.mark.parametrize(
+    "name", [b"n\xff\xfe", b"two\nlines", b"\x1b[2J", b"<img src=x>", b"-rf"], ids=repr
+)
+def test_hostile_names_inside_an_entry_are_found(place: Place, name: bytes) -> None:
+    path = os.path.join(os.fsencode(place.entry()), name)
+    with open(path, "wb") as file:
+        file.write(b"foreign")
+    result = place.check()
+    assert place.verdict(result) is EntryVerdict.CORRUPT
+    assert name in [one for finding in result.problems for one in finding.files]
+
+
+def test_a_very_deep_directory_is_walked_to_its_end(place: Place) -> None:
+    fd = os.open(place.entry(), os.O_DIRECTORY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=fd)
+        below = os.open("d", os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(os.open("bottom", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    os.close(fd)
+    result = place.check()
+    assert place.verdict(result) is EntryVerdict.CORRUPT
+    (finding,) = result.problems
+    assert finding.files[0].endswith(b"d/bottom")
+
+
+def test_roots_that_are_no_cache_are_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for name, error in [
+        ("missing", RootMissing),
+        ("file", RootNotADirectory),
+        ("empty", NotACache),
+    ]:
+        with pytest.raises(error):
+            Workbench.open(os.fsencode(tmp_path / name))
+    with Workbench.open(os.fsencode(tmp_path / "empty"), format_name="terraform") as bench:
+        assert bench.check().entries == ()
+
+
+def test_a_root_that_is_replaced_is_not_taken_for_the_cache(place: Place) -> None:
+    with Workbench.open(os.fsencode(place.cache), options=Options(**QUICK)) as bench:
+        place.cache.rename(place.cache.with_name("old"))
+        with pytest.raises(RootVanished):
+            bench.check()
+        place.cache.mkdir()
+        with pytest.raises(RootVanished):
+            bench.check()

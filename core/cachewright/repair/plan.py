@@ -26,10 +26,13 @@ from cachewright.model import (
     RepairOffer,
     StepKind,
 )
+from cachewright.repair.plan_file import document, load, save
 from cachewright.storage.anchored import Directory
 
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
+
+__all__ = ["MISSING", "below", "document", "load", "make_plan", "save"]
 
 ORDER: Final = (
     StepKind.QUARANTINE_STAGING,

@@ -1,0 +1,139 @@
+"""Run a plan: every step judged anew, journaled, done by renames, and looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from cachewright import holders
+from cachewright.errors import (
+    CachewrightError,
+    NoQuarantine,
+    NotConfirmed,
+    PlanInvalid,
+)
+from cachewright.model import (
+    CancelToken,
+    Confirm,
+    Outcome,
+    Plan,
+    PlanStep,
+    Progress,
+    ProgressSink,
+    Result,
+    StepKind,
+    no_progress,
+)
+from cachewright.repair.exclusive import STATE_LOCK, exclusive
+from cachewright.repair.operations import PutBack
+from cachewright.repair.permissions import MENDERS
+from cachewright.repair.quarantine import Quarantine
+from cachewright.repair.removing import REMOVERS
+from cachewright.repair.republishing import REPUBLISHERS
+from cachewright.repair.rewriting import REWRITERS
+from cachewright.repair.work import Rejudge, Work, outcome, verdict_on
+
+if TYPE_CHECKING:
+    from cachewright.formats.base import Format, Knowledge
+    from cachewright.repair.journal import Journal
+    from cachewright.repair.subject import LookAround
+    from cachewright.storage.anchored import Directory
+
+Performer = Callable[[Work, PlanStep], Outcome]
+
+PERFORMERS: Final[Mapping[StepKind, Performer]] = {
+    **REMOVERS,
+    **REPUBLISHERS,
+    **MENDERS,
+    **REWRITERS,
+}
+"""What carries out each kind of step; a further kind is one more entry."""
+
+
+def execute(
+    plan: Plan,
+    *,
+    root: Directory,
+    form: Format,
+    knowledge: Knowledge,
+    journal: Journal,
+    rejudge: Rejudge,
+    confirmations: Mapping[str, str] | None = None,
+    apply: bool = False,
+    look: LookAround = holders.survey,
+    progress: ProgressSink = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[Outcome, ...]:
+    """Run the steps of ``plan`` in order and tell what became of each.
+
+    Without ``apply`` nothing is touched and every outcome is ``skipped``, ``dry run``.
+    ``confirmations`` maps the ID of a step that wants it to what was typed, which must be the
+    step's subject.  ``rejudge`` judges a staging place anew right before it is moved.
+    One step that is refused or fails does not stop the others; a cancelled run skips the rest.
+    Each step is durable and in the journal before its outcome says ``done``; its ``undo`` is
+    what ``undo`` takes.  Raises ``PlanInvalid`` for another cache's plan, ``JournalDamaged``
+    before anything is touched, ``InUse`` while another Cachewright is at work here.
+    """
+    if plan.root != root.path or plan.format != form.name:
+        reason = "it was made for another cache"
+        raise PlanInvalid(path=plan.root, reason=reason)
+    if not apply:
+        return tuple(outcome(step, Result.SKIPPED, "dry run") for step in plan.steps)
+    journal.verify()
+    if not plan.steps:
+        return ()
+    token = cancel or CancelToken()
+    with _work_place(root, form, journal) as (quarantine, why):
+        work = Work(
+            root=root,
+            form=form,
+            knowledge=knowledge,
+            journal=journal,
+            quarantine=quarantine,
+            no_quarantine=why,
+            rejudge=rejudge,
+            look=look,
+            cancel=token,
+        )
+        return tuple(_run(work, plan, confirmations or {}, progress))
+
+
+def _run(
+    work: Work, plan: Plan, confirmations: Mapping[str, str], progress: ProgressSink
+) -> Iterator[Outcome]:
+    for index, step in enumerate(plan.steps):
+        progress(Progress("repair", index, len(plan.steps), what=step.subject))
+        if work.cancel.cancelled:
+            yield outcome(step, Result.SKIPPED, "stopped before this step")
+        else:
+            yield _perform(work, step, confirmations)
+    progress(Progress("repair", len(plan.steps), len(plan.steps)))
+
+
+def _perform(work: Work, step: PlanStep, confirmations: Mapping[str, str]) -> Outcome:
+    try:
+        if step.confirm is Confirm.TYPED and confirmations.get(step.id) != step.subject:
+            raise NotConfirmed(path=step.path, subject=step.subject)
+        return PERFORMERS[step.step](work, step)
+    except (PutBack, OSError, CachewrightError) as error:
+        return outcome(step, *verdict_on(error))
+
+
+@contextmanager
+def _work_place(
+    root: Directory, form: Format, journal: Journal
+) -> Iterator[tuple[Quarantine | None, str]]:
+    """The cache's quarantine, ours alone for the block; where it can have none, at least other
+    Cachewrights with the same journal are kept away."""
+    try:
+        quarantine = Quarantine.for_root(root, form)
+    except NoQuarantine as error:
+        with exclusive(journal.state, STATE_LOCK):
+            yield None, error.values["reason"]
+        return
+    try:
+        with quarantine.exclusive():
+            yield quarantine, ""
+    finally:
+        quarantine.close()

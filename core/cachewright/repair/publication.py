@@ -1,0 +1,237 @@
+"""Put a whole new tree in the place of an old one, so that no reader ever finds neither.
+
+The order is that of reliability.md B3: complete private staging, durable; read back and
+verified; the target looked at again; one exchange; the old tree kept.  Killed anywhere in
+between, the place holds the whole old or the whole new tree, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cachewright.errors import CachewrightError, Changed, Refused, StepFailed
+from cachewright.repair.operations import PutBack
+from cachewright.repair.quarantine import ITEM, STAGE, kept_at
+from cachewright.storage.anchored import Directory
+from cachewright.storage.copying import directories_below, hash_tree, sync_tree
+from cachewright.storage.removal import remove_tree
+from cachewright.storage.swap import (
+    ExchangeUnsupported,
+    exchange,
+    rename_noreplace,
+    sync_directory,
+)
+from cachewright.text import display
+
+if TYPE_CHECKING:
+    from cachewright.digests import Cancellable, FileDigest
+    from cachewright.repair.operations import Running
+    from cachewright.repair.subject import LookAround, Subject
+
+Files = Mapping[bytes, "FileDigest"]
+
+_ROOT_USER: Final = 0
+_NEW_MODE: Final = 0o755
+_SPARE: Final = b"spare"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is to be published.  ``write`` fills an empty private directory and returns what it
+    wrote; ``verify`` raises unless the files, as read back from disk, are good."""
+
+    write: Callable[[Directory], Files]
+    verify: Callable[[Files], None]
+
+
+class Publication:
+    """One publication of ``content`` at ``target``; ``place`` is private, empty, on the same
+    file system and outside the cache.  Use the methods in their order, each once."""
+
+    def __init__(self, target: Subject, place: Directory, look: LookAround) -> None:
+        self.target = target
+        self.place = place
+        self._look = look
+        self.files: Files = {}
+        self._new: tuple[int, int] | None = None
+
+    def stage(self, content: Content, cancel: Cancellable) -> None:
+        """Write, make durable, read back, verify.  Whatever raises, the target is untouched."""
+        with self.place.make_directory(STAGE) as stage:
+            self._new = (stage.identity.device, stage.identity.inode)
+            written = content.write(stage)
+            self._give_owner(stage)
+            sync_tree(stage)
+            self.files = hash_tree(stage, cancel)
+            if _contents(self.files) != _contents(written):
+                raise StepFailed(
+                    path=self.target.path,
+                    reason="what was written is not what the disk gives back",
+                    state="Nothing was changed.",
+                )
+            content.verify(self.files)
+            os.fchmod(stage.fd, self._mode())
+            sync_directory(stage)
+        sync_directory(self.place)
+
+    def swap(self, *, gate_held: bool) -> None:
+        """Look at the target once more, exchange it with the stage, look at what came out.
+
+        ``gate_held``: the tool's own lock keeps its readers and writers away, so where the file
+        system knows no exchange the two renames in place of it are safe; else ``Refused``.
+        ``PutBack`` where the target was changed or opened for writing at the last moment.
+        """
+        target = self.target
+        target.recheck()
+        target.refuse_writers(self._look)
+        if target.missing:
+            self._move_in()
+        else:
+            self._exchange(gate_held)
+            self._inspect_old()
+        try:
+            sync_directory(target.parent)
+            if not target.missing:
+                rename_noreplace(self.place, STAGE, self.place, ITEM)
+            sync_directory(self.place)
+        except OSError as error:
+            self.revert()
+            raise PutBack(f"it could not be made durable ({error})") from error
+
+    def revert(self) -> None:
+        """Put the old tree back, the new one into the stage; ``StepFailed`` if that fails."""
+        target = self.target
+        try:
+            if target.missing:
+                rename_noreplace(target.parent, target.name, self.place, STAGE)
+            else:
+                self._old_back(ITEM if self.place.exists(ITEM) else STAGE)
+            sync_directory(target.parent)
+            sync_directory(self.place)
+        except OSError as error:
+            raise StepFailed(
+                path=target.path,
+                reason=f"it could not be put back ({error})",
+                state=f"Nothing is lost: what is not there lies in {display(self.place.path)}.",
+            ) from error
+
+    def _old_back(self, old: bytes) -> None:
+        target = self.target
+        try:
+            exchange(self.place, old, target.parent, target.name)
+        except ExchangeUnsupported:
+            rename_noreplace(target.parent, target.name, self.place, _SPARE)
+            rename_noreplace(self.place, old, target.parent, target.name)
+            rename_noreplace(self.place, _SPARE, self.place, old)
+        if old != STAGE:
+            rename_noreplace(self.place, old, self.place, STAGE)
+
+    def drop_stage(self) -> None:
+        """Remove what was staged and not published.  Only ever the new tree: after an exchange
+        the old one has this name for a moment."""
+        with suppress(OSError, CachewrightError):
+            found = self.place.stat(STAGE)
+            if (found.st_dev, found.st_ino) == self._new:
+                remove_tree(self.place, STAGE)
+
+    def _move_in(self) -> None:
+        target = self.target
+        try:
+            rename_noreplace(self.place, STAGE, target.parent, target.name)
+        except FileExistsError:
+            raise Changed(path=target.path, what="something is there now") from None
+
+    def _exchange(self, gate_held: bool) -> None:
+        target = self.target
+        try:
+            exchange(self.place, STAGE, target.parent, target.name)
+        except ExchangeUnsupported:
+            if not gate_held:
+                reason = (
+                    "this file system cannot exchange two names in one step, and no lock of the "
+                    "cache's tool can be held that would keep others away in between"
+                )
+                raise Refused(path=target.path, reason=reason) from None
+            self._two_renames()
+
+    def _two_renames(self) -> None:
+        """Old out, new in; the journal knows of both, so a crash in between can be finished."""
+        target = self.target
+        rename_noreplace(target.parent, target.name, self.place, ITEM)
+        try:
+            rename_noreplace(self.place, STAGE, target.parent, target.name)
+        except BaseException:
+            rename_noreplace(self.place, ITEM, target.parent, target.name)
+            raise
+        rename_noreplace(self.place, ITEM, self.place, STAGE)
+
+    def _inspect_old(self) -> None:
+        old = self.target.moved(self.place, STAGE)
+        try:
+            old.recheck_moved()
+            old.refuse_writers(self._look)
+        except BaseException as error:
+            self.revert()
+            if isinstance(error, Exception):
+                raise PutBack(str(error)) from error
+            raise
+
+    def _mode(self) -> int:
+        if self.target.is_directory:
+            return stat.S_IMODE(self.target.judged.mode) & 0o777
+        return _NEW_MODE
+
+    def _give_owner(self, stage: Directory) -> None:
+        """As root, give the new tree to whom the old one (or its directory) belongs: else the
+        tool could not change its own cache any more."""
+        if os.geteuid() != _ROOT_USER:
+            return
+        try:
+            like = self.target.parent.stat(self.target.name)
+        except FileNotFoundError:
+            like = os.fstat(self.target.parent.fd)
+        for at in directories_below(stage):
+            with stage.open_directory(at) as here:
+                os.fchown(here.fd, like.st_uid, like.st_gid)
+                for name in here.names():
+                    os.chown(name, like.st_uid, like.st_gid, dir_fd=here.fd, follow_symlinks=False)
+
+
+def publish_tree(
+    publication: Publication,
+    content: Content,
+    running: Running,
+    *,
+    gate_held: bool,
+    size: int,
+    cancel: Cancellable,
+) -> Publication:
+    """All of a publication, journaled as done at its end.  When anything raises, the target is
+    as it was and the stage is gone; ``size`` is that of the old tree, for the record."""
+    target, place = publication.target, publication.place
+    try:
+        publication.stage(content, cancel)
+        publication.swap(gate_held=gate_held)
+        try:
+            kept = None if target.missing else kept_at(place, running.id, size)
+            published = target.parent.identity_of(target.name).as_json()
+            running.done(kept=kept, place=running.id, published=published)
+        except BaseException as error:
+            publication.revert()
+            if isinstance(error, Exception):
+                raise PutBack(str(error)) from error
+            raise
+    except Exception:
+        publication.drop_stage()
+        raise
+    return publication
+
+
+def _contents(files: Files) -> dict[bytes, tuple[int, str]]:
+    """What must be the same before and after: names, sizes and SHA-256."""
+    return {name: (digest.size, digest.values["sha256"]) for name, digest in files.items()}

@@ -1,0 +1,125 @@
+"""What every step of one run shares, and what becomes of a step that is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cachewright.errors import CachewrightError, Cancelled, JournalDamaged, NoQuarantine, Refused
+from cachewright.locks import kernel
+from cachewright.model import Gate, Identity, Outcome, PlanStep, Result
+from cachewright.repair.operations import PutBack, Running, new_id, operation
+from cachewright.repair.plan import below
+from cachewright.repair.records import pack
+from cachewright.repair.subject import LookAround, Subject
+
+if TYPE_CHECKING:
+    from cachewright.formats.base import Format, Knowledge
+    from cachewright.model import CancelToken, StagingReport
+    from cachewright.repair.journal import Journal
+    from cachewright.repair.quarantine import Quarantine
+    from cachewright.storage.anchored import Directory
+
+Rejudge = Callable[[PlanStep], "StagingReport"]
+"""Judges a staging place anew, now; raises ``Refused`` where it is gone."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One run of a plan.  ``written`` remembers record files that a step of this run rewrote:
+    a later step of the same file expects what that one left."""
+
+    root: Directory
+    form: Format
+    knowledge: Knowledge
+    journal: Journal
+    quarantine: Quarantine | None
+    no_quarantine: str
+    rejudge: Rejudge
+    look: LookAround
+    cancel: CancelToken
+    written: dict[bytes, Identity] = field(default_factory=dict)
+
+    def relative(self, step: PlanStep) -> bytes:
+        """The subject's name below the root; ``Refused`` where it lies elsewhere."""
+        relative = below(self.root.path, step.path)
+        if relative is None:
+            raise Refused(path=step.path, reason="it does not lie in the cache")
+        return relative
+
+    @contextmanager
+    def subject(self, step: PlanStep) -> Iterator[Subject]:
+        """The step's subject with its directory pinned."""
+        try:
+            parent, name = self.root.parent_of(self.relative(step))
+        except (FileNotFoundError, NotADirectoryError):
+            raise Refused(path=step.path, reason="the directory it was in is gone") from None
+        with parent:
+            yield Subject(parent, name, step.path, step.identity, step.signature)
+
+    def need_quarantine(self) -> Quarantine:
+        if self.quarantine is None:
+            raise NoQuarantine(path=self.root.path, reason=self.no_quarantine)
+        return self.quarantine
+
+    def gates(self, relative: bytes) -> tuple[Gate, ...]:
+        """The tool's own locks to be held for anything done at ``relative``."""
+        gate = self.knowledge.gate(relative)
+        places = [one.gates for one in self.knowledge.staging() if one.relative == relative]
+        found = [*([gate] if gate else []), *(one for gates in places for one in gates)]
+        return tuple(dict.fromkeys(found))
+
+    @contextmanager
+    def operation(
+        self, step: PlanStep, gates: tuple[Gate, ...] = (), **fields: Any
+    ) -> Iterator[Running]:
+        """Journal the step; see ``operations.operation``."""
+        started = {**self._about(step, gates), **fields}
+        with operation(self.journal, new_id(), started) as running:
+            yield running
+
+    def _about(self, step: PlanStep, gates: tuple[Gate, ...]) -> Mapping[str, Any]:
+        """All that undoing, finishing or rolling back needs to find the place again."""
+        return {
+            "step": step.step.value,
+            "subject": step.subject,
+            "path": pack(step.path),
+            "root": pack(self.root.path),
+            "root_identity": self.root.identity.as_json(),
+            "identity": step.identity.as_json(),
+            "signature": step.signature,
+            "gates": [gate_as_json(gate) for gate in gates],
+            "quarantine": pack(self.quarantine.path) if self.quarantine else None,
+        }
+
+
+@contextmanager
+def held(root: Directory, gates: tuple[Gate, ...], path: bytes) -> Iterator[None]:
+    """Hold all of the tool's locks for the block; ``GateHeld`` names who has one of them."""
+    with ExitStack() as stack:
+        for gate in gates:
+            stack.enter_context(kernel.acquire(root, gate, subject=path))
+        yield
+
+
+def gate_as_json(gate: Gate) -> dict[str, Any]:
+    return {"kind": gate.kind.value, "relative": pack(gate.relative), "create": gate.create}
+
+
+def outcome(step: PlanStep, result: Result, reason: str, undo: str | None = None) -> Outcome:
+    return Outcome(step.step, step.path, result, reason, undo, step.subject)
+
+
+def verdict_on(error: Exception) -> tuple[Result, str]:
+    """What an error means for the step that it ended; a damaged journal is raised on."""
+    if isinstance(error, JournalDamaged):
+        raise error
+    if isinstance(error, Cancelled):
+        return Result.SKIPPED, str(error)
+    if isinstance(error, PutBack):
+        return Result.ROLLED_BACK, str(error)
+    if isinstance(error, CachewrightError) and error.exit_code == Refused.exit_code:
+        return Result.REFUSED, str(error)
+    return Result.FAILED, str(error)

@@ -15,7 +15,6 @@ from cachewright.formats.terraform_projects import read_projects
 from cachewright.formats.terraform_rewrite import edits_from_json, rewrite
 from cachewright.formats.terraform_settings import (
     TERRAFORM,
-    Mirror,
     Product,
     customary_cache,
     read_settings,
@@ -54,13 +53,17 @@ class Terraform(Format):
 
     def read(self, root: Directory, tree: Tree, references: References) -> Knowledge:
         settings = read_settings(references.environment, self.product)
-        # A packed archive that somebody keeps in the cache itself is evidence too.
-        mirrors = (*settings.mirrors, Mirror(root.path))
         return TerraformKnowledge(
             root,
             tree,
             read_projects(references.projects, references.cancel),
-            Sources(references.sources, mirrors, self._archives, references.cancel),
+            Sources(
+                references.sources,
+                settings.mirrors,
+                root.path,
+                self._archives,
+                references.cancel,
+            ),
             settings.findings,
             makes_locks=self.makes_locks,
         )

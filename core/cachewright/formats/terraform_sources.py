@@ -19,7 +19,7 @@ from cachewright.formats.terraform_copies import (
     DirectoryFacts,
     read_directory,
 )
-from cachewright.formats.terraform_layout import ARCHIVE, PLATFORM, Package, Release
+from cachewright.formats.terraform_layout import ARCHIVE, Package, Release
 from cachewright.formats.terraform_settings import Mirror
 from cachewright.model import EntryVerdict, Finding, FindingKind, Severity
 from cachewright.storage.anchored import Directory
@@ -44,20 +44,24 @@ class Sources:
     """Everything known outside the cache's entries; each thing is read when first asked for.
 
     ``given`` are the person's own sources: a mirror or cache, one archive, or one unpacked
-    provider.  ``mirrors`` come from the tool's settings.  ``findings`` grows as things are read.
+    provider.  ``mirrors`` come from the tool's settings.  ``cache`` is the cache that is judged:
+    an archive that somebody keeps there is evidence, its own entries are not.  ``findings``
+    grows as things are read.
     """
 
     def __init__(
         self,
         given: Sequence[bytes],
         mirrors: Sequence[Mirror],
+        cache: bytes,
         archives: Archives,
         cancel: CancelToken,
     ) -> None:
         self.findings: list[Finding] = []
         self._library = archives
         self._cancel = cancel
-        self._trees = list(mirrors)
+        self._cache = os.path.realpath(cache)
+        self._trees = [one for one in mirrors if os.path.realpath(one.path) != self._cache]
         self._archives: list[bytes] = []
         self._given_directories: list[bytes] = []
         self._names: dict[bytes, list[bytes]] = {}
@@ -78,7 +82,8 @@ class Sources:
         if stat.S_ISREG(mode):
             self._archives.append(path)
         elif stat.S_ISDIR(mode):
-            self._trees.append(Mirror(path))
+            if os.path.realpath(path) != self._cache:
+                self._trees.append(Mirror(path))
             names = self._listed(path)
             self._archives += [os.path.join(path, one) for one in names if one.endswith(b".zip")]
             if any(name.startswith(b"terraform-provider-") for name in names):
@@ -102,12 +107,17 @@ class Sources:
             if tree.serves(address):
                 yield os.path.join(tree.path, address)
 
+    def _mirrors(self, address: bytes) -> Iterator[bytes]:
+        """Where archives and indexes may lie."""
+        yield from self._places(address)
+        yield os.path.join(self._cache, address)
+
     def packed(self, release: Release) -> Mapping[bytes, Sequence[bytes]]:
         """Paths of archives named for this version, by platform; none is read."""
         if release not in self._packed:
             paths = [
                 os.path.join(place, name)
-                for place in self._places(release.address)
+                for place in self._mirrors(release.address)
                 for name in self._listed(place)
             ]
             found: dict[bytes, list[bytes]] = {}
@@ -151,7 +161,7 @@ class Sources:
         name = release.version + b".json"
         found = (
             self._index(os.path.join(place, name))
-            for place in self._places(release.address)
+            for place in self._mirrors(release.address)
             if name in self._listed(place)
         )
         return [one for one in found if one is not None]
@@ -193,16 +203,6 @@ class Sources:
                 self._directories[path] = None
                 self.findings.append(_finding(path, error.values["reason"]))
         return self._directories[path]
-
-    def platforms(self, release: Release) -> Sequence[bytes]:
-        """Platforms of which some tree holds an unpacked copy."""
-        found = {
-            name
-            for place in self._places(release.address)
-            for name in self._listed(os.path.join(place, release.version))
-            if PLATFORM.fullmatch(name)
-        }
-        return sorted(found)
 
 
 def _platforms(document: Any) -> Mapping[bytes, frozenset[str]]:

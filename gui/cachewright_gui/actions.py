@@ -1,0 +1,119 @@
+"""Menus, their actions and keys, from one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu
+
+from cachewright_gui import icons
+from cachewright_gui.models.lists import shown_path
+from cachewright_gui.plain import caption
+from cachewright_gui.store import Recent
+from cachewright_gui.theme import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a menu; an empty ``id`` is a separator."""
+
+    menu: str
+    id: str = ""
+    words: str = ""
+    key: str = ""
+    icon: str = ""
+
+
+MENUS: Final = ("File", "Edit", "View", "Verify", "Repair", "Help")
+TABLE: Final = (
+    Entry("File", "open", "Open cache…", "Ctrl+O", "open"),
+    Entry("File", "places", "Projects and good copies…"),
+    Entry("File"),
+    Entry("File", "quit", "Quit", "Ctrl+Q"),
+    Entry("Edit", "undo", "Undo", "Ctrl+Z", "undo"),
+    Entry("Edit"),
+    Entry("Edit", "copy", "Copy path", "Ctrl+C", "copy"),
+    Entry("View", "problems", "Problems", "Ctrl+1"),
+    Entry("View", "contents", "Contents", "Ctrl+2"),
+    Entry("View", "locks", "Locks", "Ctrl+3"),
+    Entry("View", "staging", "Staging", "Ctrl+4"),
+    Entry("View", "history", "History", "Ctrl+5"),
+    Entry("View"),
+    Entry("Verify", "verify", "Verify all", "F5", "verify"),
+    Entry("Verify"),
+    Entry("Verify", "pause", "Pause", "F6", "pause"),
+    Entry("Verify", "stop", "Stop", "Esc", "stop"),
+    Entry("Repair", "review", "Review repairs…", "Ctrl+R", "repair"),
+    Entry("Repair", "clean", "Clean stale…", "Ctrl+Shift+R", "clean"),
+    Entry("Repair", "staging-only", "Remove stale staging…"),
+    Entry("Repair"),
+    Entry("Repair", "undo-last", "Undo last", "", "undo"),
+    Entry("Help", "keys", "Keyboard shortcuts", "F1"),
+    Entry("Help", "stale", "What is a stale lock?"),
+    Entry("Help"),
+    Entry("Help", "about", "About Cachewright"),
+)
+
+OTHER_KEYS: Final = (
+    ("Contents: open or close a folder", "Right, Left, Enter"),
+    ("Contents: find a name", "type its beginning"),
+    ("Next page", "Right, Left on the page names"),
+)
+
+
+class Actions:
+    """The window's actions by id, and its menus."""
+
+    def __init__(self, window: QMainWindow) -> None:
+        self._by_id: dict[str, QAction] = {}
+        menus = {name: window.menuBar().addMenu(f"&{name}") for name in MENUS}
+        for entry in TABLE:
+            self._add(window, menus[entry.menu], entry)
+        self.recent = QMenu("Open &recent", window)
+        menus["File"].insertMenu(self["places"], self.recent)
+        self.theme = menus["View"].addMenu("&Theme")
+        self._themes = QActionGroup(window)
+        self.choices: dict[Choice, QAction] = {}
+        for choice in Choice:
+            action = self.theme.addAction(choice.value.capitalize())
+            action.setCheckable(True)
+            self._themes.addAction(action)
+            self.choices[choice] = action
+        self.tint()
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._by_id[name]
+
+    def tint(self) -> None:
+        """Draw the icons anew, in the theme's colours."""
+        for entry in TABLE:
+            if entry.icon:
+                self[entry.id].setIcon(icons.icon(entry.icon))
+
+    def show_recent(self, recent: Sequence[Recent]) -> list[tuple[QAction, Recent]]:
+        """Fill the menu; the caller wires what comes back."""
+        self.recent.clear()
+        self.recent.setEnabled(bool(recent))
+        return [
+            (self.recent.addAction(caption(f"{one.title or 'Cache'}: {shown_path(one.root)}")), one)
+            for one in recent
+        ]
+
+    def _add(self, window: QMainWindow, menu: QMenu, entry: Entry) -> None:
+        if not entry.id:
+            menu.addSeparator()
+            return
+        action = QAction(entry.words, window)
+        if entry.key:
+            action.setShortcut(QKeySequence(entry.key))
+        menu.addAction(action)
+        self._by_id[entry.id] = action
+
+
+def keys() -> tuple[tuple[str, str], ...]:
+    """Every action that has a key, and the keys that belong to no action."""
+    own = ((one.words.rstrip("…"), one.key) for one in TABLE if one.key)
+    return (*own, *OTHER_KEYS)

@@ -1,0 +1,293 @@
+"""The columns of the Problems, Locks, Staging and History tables."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from cachewright.model import (
+    Confirm,
+    EntryVerdict,
+    Finding,
+    HoldVerdict,
+    LockKind,
+    LockReport,
+    Result,
+    Severity,
+    StagingReport,
+    Verdict,
+)
+from cachewright.text import display
+from cachewright.workbench import HistoryItem
+from cachewright_gui import wording
+from cachewright_gui.icons import RESULT_ICON, VERDICT_ICON
+from cachewright_gui.models.report_model import Chip, Column, ReportModel
+from cachewright_gui.theme import RESULT_TONE, TONE, Tone
+
+_WEIGHT: Final[dict[Verdict, int]] = {
+    verdict: weight
+    for weight, verdict in enumerate[Verdict](
+        (
+            EntryVerdict.CORRUPT,
+            EntryVerdict.INCOMPLETE,
+            EntryVerdict.DISPUTED,
+            EntryVerdict.UNREADABLE,
+            HoldVerdict.STALE,
+            HoldVerdict.UNPROVEN,
+            HoldVerdict.HELD,
+            EntryVerdict.BUSY,
+            EntryVerdict.UNVERIFIABLE,
+            EntryVerdict.UNCHECKED,
+            HoldVerdict.FREE,
+            EntryVerdict.OK,
+        )
+    )
+}
+
+_KIND_WORD: Final = {
+    LockKind.FLOCK: "Kernel lock (flock)",
+    LockKind.POSIX: "Kernel lock (POSIX)",
+    LockKind.OFD: "Kernel lock (OFD)",
+    LockKind.LEASE: "Lease",
+    LockKind.EXISTENCE: "Lock by existence",
+    LockKind.INFO_FILE: "Lock note",
+    LockKind.OBJECT: "Object-store lock",
+}
+
+
+def chip(verdict: Verdict) -> Chip:
+    return Chip(wording.VERDICT_WORD[verdict], VERDICT_ICON[verdict], TONE[verdict])
+
+
+def staging_chip(verdict: HoldVerdict) -> Chip:
+    if verdict is HoldVerdict.HELD:
+        return Chip("In use", VERDICT_ICON[EntryVerdict.BUSY], Tone.BUSY)
+    return chip(verdict)
+
+
+def finding_chip(finding: Finding) -> Chip:
+    """A finding's verdict; a finding about an entry that is itself sound says what it is."""
+    if finding.verdict is EntryVerdict.OK:
+        is_problem = finding.severity is Severity.PROBLEM
+        tone = Tone.WARN if is_problem else Tone.NEUTRAL
+        return Chip("Problem" if is_problem else "Notice", finding.severity.value, tone)
+    return chip(finding.verdict)
+
+
+def history_chip(item: HistoryItem) -> Chip:
+    if item.undone:
+        return Chip("Undone", "undo", Tone.NEUTRAL)
+    if item.result in set(Result):
+        result = Result(item.result)
+        return Chip(wording.RESULT_WORD[result], RESULT_ICON[result], RESULT_TONE[result])
+    return Chip(wording.in_words(item.result), "notice", Tone.WARN)
+
+
+def repair_words(finding: Finding) -> str:
+    """What the best repair is, or why there is none."""
+    offer = finding.repair
+    if offer is None:
+        in_use = finding.verdict in {EntryVerdict.BUSY, HoldVerdict.HELD}
+        return "None: in use" if in_use else "None offered"
+    title = wording.STEP_TITLE[offer.step]
+    return f"{title}, to be confirmed" if offer.confirm is Confirm.TYPED else title
+
+
+def shown_path(path: bytes) -> str:
+    """The path with the home directory shortened, for reading only."""
+    home = os.path.expanduser(b"~")
+    if home != b"/" and (path == home or path.startswith(home + b"/")):
+        return "~" + display(path[len(home) :])
+    return display(path)
+
+
+def _size(amount: int) -> str:
+    return wording.size(amount) if amount else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A finding and the title that a person knows its subject by."""
+
+    finding: Finding
+    title: str
+
+
+def problems() -> ReportModel[Problem]:
+    return ReportModel(
+        (
+            Column(
+                "Verdict",
+                lambda one: finding_chip(one.finding).word,
+                lambda one: _WEIGHT[one.finding.verdict],
+                128,
+                chip=lambda one: finding_chip(one.finding),
+            ),
+            Column(
+                "What",
+                lambda one: one.title,
+                lambda one: one.title.casefold(),
+                detail=lambda one: one.finding.explanation,
+                hint=lambda one: (
+                    f"{one.title}\n{one.finding.explanation}\n{shown_path(one.finding.path)}"
+                ),
+            ),
+            Column(
+                "Size",
+                lambda one: _size(one.finding.size),
+                lambda one: one.finding.size,
+                92,
+                hint=lambda one: wording.exact_size(one.finding.size),
+                right=True,
+            ),
+            Column(
+                "Age",
+                lambda one: wording.age(one.finding.changed_ns),
+                lambda one: -one.finding.changed_ns,
+                122,
+                hint=lambda one: wording.exact_time(one.finding.changed_ns),
+            ),
+            Column(
+                "Repair",
+                lambda one: repair_words(one.finding),
+                lambda one: repair_words(one.finding),
+                176,
+                hint=lambda one: offer.why if (offer := one.finding.repair) is not None else "",
+            ),
+        ),
+        key=lambda one: one.finding.id,
+        default_order=lambda one: (
+            one.finding.severity is not Severity.PROBLEM,
+            _WEIGHT[one.finding.verdict],
+            one.title.casefold(),
+            one.finding.path,
+        ),
+    )
+
+
+def holder_words(report: LockReport | StagingReport) -> str:
+    """Who holds it: the first by name, the others by number."""
+    if not report.holders:
+        return ""
+    first = report.holders[0]
+    name = first.command.split(" ")[0].rsplit("/", 1)[-1]
+    words = f"{name} (pid {first.pid}{', stopped' if first.state == 'stopped' else ''})"
+    more = len(report.holders) - 1
+    return f"{words} and {more} more" if more else words
+
+
+def _holders_hint(report: LockReport | StagingReport) -> str:
+    return "\n".join(f"{one.pid}: {one.command}" for one in report.holders)
+
+
+def locks() -> ReportModel[LockReport]:
+    return ReportModel(
+        (
+            Column(
+                "Verdict",
+                lambda one: chip(one.verdict).word,
+                lambda one: _WEIGHT[one.verdict],
+                128,
+                chip=lambda one: chip(one.verdict),
+            ),
+            Column(
+                "Lock",
+                lambda one: one.subject,
+                lambda one: one.subject.casefold(),
+                detail=lambda one: one.explanation,
+                hint=lambda one: f"{one.subject}\n{one.explanation}\n{shown_path(one.path)}",
+            ),
+            Column("Holder", holder_words, holder_words, 190, hint=_holders_hint),
+            Column(
+                "Kind",
+                lambda one: _KIND_WORD[one.kind],
+                lambda one: one.kind.value,
+                160,
+            ),
+            Column(
+                "Age",
+                lambda one: wording.age(one.changed_ns),
+                lambda one: -one.changed_ns,
+                122,
+                hint=lambda one: wording.exact_time(one.changed_ns),
+            ),
+        ),
+        key=lambda one: (one.path, one.id),
+        default_order=lambda one: (_WEIGHT[one.verdict], one.subject.casefold(), one.path),
+    )
+
+
+def staging() -> ReportModel[StagingReport]:
+    return ReportModel(
+        (
+            Column(
+                "Verdict",
+                lambda one: staging_chip(one.verdict).word,
+                lambda one: _WEIGHT[one.verdict],
+                128,
+                chip=lambda one: staging_chip(one.verdict),
+            ),
+            Column(
+                "Staging place",
+                lambda one: one.name,
+                lambda one: one.name.casefold(),
+                detail=lambda one: one.explanation,
+                hint=lambda one: f"{one.name}\n{one.explanation}\n{shown_path(one.path)}",
+            ),
+            Column("Holder", holder_words, holder_words, 190, hint=_holders_hint),
+            Column(
+                "Size",
+                lambda one: wording.size(one.size),
+                lambda one: one.size,
+                92,
+                hint=lambda one: wording.exact_size(one.size),
+                right=True,
+            ),
+            Column("Files", lambda one: f"{one.files:,}", lambda one: one.files, 76, right=True),
+            Column(
+                "Last change",
+                lambda one: wording.age(one.changed_ns),
+                lambda one: -one.changed_ns,
+                122,
+                hint=lambda one: wording.exact_time(one.changed_ns),
+            ),
+        ),
+        key=lambda one: one.path,
+        default_order=lambda one: (_WEIGHT[one.verdict], one.name.casefold(), one.path),
+    )
+
+
+def history() -> ReportModel[HistoryItem]:
+    return ReportModel(
+        (
+            Column(
+                "Result",
+                lambda one: history_chip(one).word,
+                lambda one: history_chip(one).word,
+                128,
+                chip=history_chip,
+            ),
+            Column(
+                "What was done",
+                lambda one: f"{wording.STEP_TITLE[one.step]}: {one.subject}",
+                lambda one: (one.step.value, one.subject),
+                detail=lambda one: shown_path(one.path),
+            ),
+            Column(
+                "When",
+                lambda one: wording.age(one.at_ns),
+                lambda one: -one.at_ns,
+                132,
+                hint=lambda one: wording.exact_time(one.at_ns),
+            ),
+            Column(
+                "Undo",
+                lambda one: "Can be undone" if one.can_undo else "",
+                lambda one: not one.can_undo,
+                132,
+            ),
+        ),
+        key=lambda one: one.id,
+        default_order=lambda one: -one.at_ns,
+    )

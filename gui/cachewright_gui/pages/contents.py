@@ -1,0 +1,71 @@
+"""The Contents page: everything in the cache, as a tree with sizes and verdicts."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from cachewright_gui import story
+from cachewright_gui.jobs import Jobs
+from cachewright_gui.models.contents_model import ContentsModel
+from cachewright_gui.models.ordering import Orders
+from cachewright_gui.session import State
+from cachewright_gui.story import Story
+from cachewright_gui.widgets.contents_view import ContentsView
+
+
+class ContentsPage(QWidget):
+    """Follows one session at a time."""
+
+    chosen = Signal()
+
+    def __init__(self, jobs: Jobs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state: State | None = None
+        self.model = ContentsModel(Orders(jobs), self)
+        self.view = ContentsView(self.model, self)
+        self.view.chosen.connect(self._chosen)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.view)
+
+    def show_state(self, state: State) -> None:
+        """Show the inventory as it is now."""
+        if state is not self._state:
+            self._state = state
+            self.model.forget()
+        self.model.show(state.inventory, state.marks)
+        self.view.viewport().update()
+
+    def show_marks(self) -> None:
+        """Verdicts changed: what is visible is painted anew."""
+        if self._state is not None:
+            self.model.take_marks(self._state.marks)
+        self.view.viewport().update()
+
+    def story(self) -> Story | None:
+        row, state = self.view.current_inventory_row(), self._state
+        inventory = self.model.inventory
+        if row is None or state is None or inventory is None:
+            return None
+        path = state.root.rstrip(b"/") + b"/" + inventory.tree.path(row)
+        entry = state.marks.by_row.get(row)
+        if entry is not None:
+            return story.of_entry(entry, [one for one in state.findings if one.path == path])
+        for lock in state.locks:
+            if lock.path == path:
+                return story.of_lock(lock, None)
+        for place in state.staging:
+            if place.path == path:
+                about = next((one for one in state.findings if one.path == path), None)
+                return story.of_staging(place, about)
+        return story.of_path(
+            path,
+            int(inventory.bytes_below[row]),
+            int(inventory.files_below[row]),
+            int(inventory.tree.mtime_ns[row]),
+        )
+
+    @Slot()
+    def _chosen(self) -> None:
+        self.chosen.emit()

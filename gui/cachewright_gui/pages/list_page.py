@@ -1,0 +1,63 @@
+"""A page that is one table of reports; Problems, Locks, Staging and History are such pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from cachewright_gui.models.report_model import ReportModel
+from cachewright_gui.story import Story
+from cachewright_gui.widgets.report_view import ReportView
+
+T = TypeVar("T")
+
+
+class ListPage(QWidget, Generic[T]):
+    """Shows reports and tells the story of the selected one."""
+
+    chosen = Signal()
+
+    def __init__(
+        self,
+        name: str,
+        model: ReportModel[T],
+        story: Callable[[T], Story],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.model = model
+        self._story = story
+        self._shown: object = None
+        self.view = ReportView(name, model, self)
+        self.view.chosen.connect(self._chosen)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.view)
+
+    def show_items(self, items: Sequence[T], *, of: object) -> None:
+        """Show these; ``of`` is whose they are: rows of another are not tinted as new."""
+        same = of == self._shown
+        self._shown = of
+        self.model.set_items(items, tint=same)
+        self.view.watch_tint()
+
+    def select_first(self) -> None:
+        """Select the first row where none is."""
+        if self.view.current_row() < 0 and self.model.rowCount():
+            self.view.setCurrentIndex(self.model.index(0, 0))
+
+    def current(self) -> T | None:
+        row = self.view.current_row()
+        return self.model.item(row) if 0 <= row < self.model.rowCount() else None
+
+    def story(self) -> Story | None:
+        """Of the selected row."""
+        item = self.current()
+        return self._story(item) if item is not None else None
+
+    @Slot()
+    def _chosen(self) -> None:
+        self.chosen.emit()

@@ -1,0 +1,379 @@
+"""One open cache: runs its work on one thread and tells the window what changed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Final
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from cachewright.errors import Cancelled
+from cachewright.model import (
+    CancelToken,
+    CheckResult,
+    EntryVerdict,
+    Finding,
+    LockReport,
+    Outcome,
+    Plan,
+    Progress,
+    StagingReport,
+    StepKind,
+)
+from cachewright.workbench import Options
+from cachewright_gui.backend import Backend, Bench
+from cachewright_gui.collector import Collector, News, Part
+from cachewright_gui.failures import failure
+from cachewright_gui.inventory_view import Inventory, Marks
+from cachewright_gui.jobs import Jobs
+
+_PACE_MS: Final = 50
+"""Shortest time between two updates of what is shown."""
+
+ALL: Final = frozenset(Part)
+
+
+class Phase(StrEnum):
+    """What a session is doing."""
+
+    OPENING = "opening"
+    CHECKING = "checking"
+    REPAIRING = "repairing"
+    IDLE = "idle"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of the cache now; read by the window, written by its session only."""
+
+    root: bytes
+    title: str = ""
+    format_name: str = ""
+    phase: Phase = Phase.OPENING
+    paused: bool = False
+    stopping: bool = False
+    stopped: bool = False
+    progress: Progress | None = None
+    inventory: Inventory | None = None
+    scan: int = 0
+    marks: Marks = field(default_factory=Marks)
+    locks: tuple[LockReport, ...] = ()
+    staging: tuple[StagingReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    result: CheckResult | None = None
+    error: str = ""
+    looked_ns: int = 0
+
+    @property
+    def busy(self) -> bool:
+        return self.phase in {Phase.OPENING, Phase.CHECKING, Phase.REPAIRING}
+
+    @property
+    def counts(self) -> Counter[EntryVerdict]:
+        return self.marks.counts
+
+
+class Session(QObject):
+    """One cache, its workbench and its single worker thread.
+
+    ``changed`` carries a frozen set of ``Part``; ``failed`` a ``Failure``.  All signals come on
+    the window's thread.
+    """
+
+    changed = Signal(object)
+    failed = Signal(object)
+    checked = Signal()
+
+    def __init__(
+        self,
+        root: bytes,
+        format_name: str | None,
+        options: Options,
+        *,
+        backend: Backend,
+        jobs: Jobs,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.options = options
+        self.asked_format = format_name
+        self.state = State(root)
+        self._backend = backend
+        self._jobs = jobs
+        self._lane = jobs.lane("cache")
+        self._bench: Bench | None = None
+        self._token = CancelToken()
+        self._collector: Collector | None = None
+        self._polling = False
+        self._held_back = False
+        self._shut = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PACE_MS)
+        self._timer.timeout.connect(self._show_news)
+
+    def open(self) -> None:
+        """Open the cache and check it."""
+        root, format_name, options = self.state.root, self.asked_format, self.options
+        self._jobs.run(
+            lambda: self._backend.open(root, format_name, options),
+            self._opened,
+            self._open_failed,
+            self._lane,
+        )
+        self._tell(Part.PHASE)
+
+    def check(self) -> None:
+        """Scan and verify everything again; does nothing while other work runs."""
+        if self._bench is None or self.state.busy or self._shut:
+            return
+        self.state.scan += 1
+        collector = self._new_collector()
+        self._begin(Phase.CHECKING, collector)
+        self._held_back = self.state.inventory is not None
+        self._jobs.run(
+            partial(_checked, self._bench, collector, self._token),
+            self._check_done,
+            self._work_failed,
+            self._lane,
+        )
+
+    def plan(
+        self,
+        done: Callable[[Plan], None],
+        *,
+        stale_only: bool = False,
+        findings: Collection[str] | None = None,
+        only: Collection[StepKind] | None = None,
+    ) -> None:
+        """Have a plan made from the last check and handed to ``done``."""
+        bench = self._bench
+        if bench is None or self.state.busy:
+            return
+        self._jobs.run(
+            lambda: bench.plan(stale_only=stale_only, findings=findings, only=only),
+            done,
+            lambda error: self.failed.emit(failure(error)),
+            self._lane,
+        )
+
+    def repair(
+        self,
+        plan: Plan,
+        confirmations: Mapping[str, str],
+        done: Callable[[tuple[Outcome, ...]], None],
+    ) -> None:
+        """Apply the plan, hand its outcomes to ``done``, then look at the cache again."""
+        bench = self._bench
+        if bench is None or self.state.busy:
+            return
+        collector = self._new_collector()
+        self._begin(Phase.REPAIRING, collector)
+        token = self._token
+
+        def ended(outcomes: tuple[Outcome, ...]) -> None:
+            self._rest()
+            done(outcomes)
+            self.check()
+
+        self._jobs.run(
+            lambda: bench.repair(
+                plan, apply=True, confirmations=confirmations, watcher=collector, cancel=token
+            ),
+            ended,
+            self._repair_failed,
+            self._lane,
+        )
+
+    def undo(self, operation: str | None, done: Callable[[Outcome], None]) -> None:
+        """Put one repair back, then look at the cache again."""
+        if self.state.busy:
+            return
+        self._begin(Phase.REPAIRING, None)
+
+        def ended(outcome: Outcome) -> None:
+            self._rest()
+            done(outcome)
+            self.check()
+
+        self._jobs.run(
+            lambda: self._backend.undo(operation), ended, self._repair_failed, self._lane
+        )
+
+    def poll_locks(self) -> None:
+        """Look at the locks once more, if nothing else runs."""
+        bench = self._bench
+        if bench is None or self.state.busy or self._polling or self.state.result is None:
+            return
+        self._polling = True
+        self._jobs.run(bench.locks, self._locks_seen, self._poll_failed, self._lane)
+
+    def pause(self) -> None:
+        self._token.pause()
+        self.state.paused = self._token.paused
+        self._tell(Part.PROGRESS)
+
+    def resume(self) -> None:
+        self._token.resume()
+        self.state.paused = False
+        self._tell(Part.PROGRESS)
+
+    def stop(self) -> None:
+        """Ask the running work to stop; its end arrives as any end does."""
+        if not self.state.busy:
+            return
+        self.state.stopping = True
+        self.state.paused = False
+        self._token.cancel()
+        self._tell(Part.PROGRESS)
+
+    def shut(self) -> None:
+        """Stop the work and have the cache closed after it; the lane then takes no more."""
+        self._shut = True
+        self._token.cancel()
+        self._timer.stop()
+        self._lane.submit(self._close_bench)
+        self._lane.close()
+
+    def _close_bench(self) -> None:
+        if self._bench is not None:
+            self._bench.close()
+
+    def _opened(self, bench: Bench) -> None:
+        self._bench = bench
+        self.state.title = bench.title
+        self.state.format_name = bench.format_name
+        self._rest()
+        if self._token.cancelled:
+            self._tell(*ALL)
+            return
+        self.check()
+
+    def _open_failed(self, error: BaseException) -> None:
+        told = failure(error)
+        self.state.phase = Phase.FAILED
+        self.state.error = told.text
+        self._tell(Part.PHASE)
+        if told.detail:
+            self.failed.emit(told)
+
+    def _new_collector(self) -> Collector:
+        state = self.state
+        return Collector(state.root, state.scan, lambda: self._jobs.post(self._news_waits))
+
+    def _begin(self, phase: Phase, collector: Collector | None) -> None:
+        self._token = CancelToken()
+        self._collector = collector
+        state = self.state
+        state.phase, state.progress = phase, None
+        state.stopping = state.stopped = state.paused = False
+        self._tell(Part.PHASE, Part.PROGRESS)
+
+    def _rest(self) -> None:
+        state = self.state
+        state.phase, state.progress = Phase.IDLE, None
+        state.paused = state.stopping = False
+        self._tell(Part.PHASE, Part.PROGRESS)
+
+    def _check_done(self, result: CheckResult) -> None:
+        self._held_back = False
+        self._show_news()
+        state = self.state
+        state.result = result
+        state.locks, state.staging, state.findings = result.locks, result.staging, result.findings
+        state.looked_ns = result.finished_ns or time.time_ns()
+        self._rest()
+        self._tell(*ALL)
+        self.checked.emit()
+
+    def _work_failed(self, error: BaseException) -> None:
+        self._held_back = False
+        self._show_news()
+        self._rest()
+        if isinstance(error, Cancelled):
+            self.state.stopped = True
+        else:
+            self.failed.emit(failure(error))
+        self._tell(*ALL)
+
+    def _repair_failed(self, error: BaseException) -> None:
+        """Some steps may have been done before: the cache is looked at again."""
+        self._rest()
+        self.failed.emit(failure(error))
+        self.check()
+
+    def _locks_seen(self, locks: tuple[LockReport, ...]) -> None:
+        self._polling = False
+        if locks != self.state.locks and not self.state.busy:
+            self.state.locks = locks
+            self._tell(Part.LOCKS)
+
+    def _poll_failed(self, error: BaseException) -> None:
+        self._polling = False
+        self.failed.emit(failure(error))
+
+    def _news_waits(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    @Slot()
+    def _show_news(self) -> None:
+        self._timer.stop()
+        collector = self._collector
+        if collector is None:
+            return
+        news = collector.take()
+        if not news.parts:
+            return
+        self._take_over(news, collector)
+        self._tell(*news.parts)
+
+    def _take_over(self, news: News, collector: Collector) -> None:
+        state = self.state
+        if Part.PROGRESS in news.parts:
+            state.progress = news.progress
+        if Part.LOCKS in news.parts:
+            state.locks = news.locks
+        if Part.STAGING in news.parts:
+            state.staging = news.staging
+        if Part.FINDINGS in news.parts:
+            state.findings = _merged(news.findings, state.findings)
+        self._take_inventory(news, collector)
+
+    def _take_inventory(self, news: News, collector: Collector) -> None:
+        """A second check's tree is shown once its entries are known: what the person sees
+        does not fall apart while it is read again."""
+        state = self.state
+        if self._held_back and not collector.entries_seen:
+            news.parts.discard(Part.TREE)
+            return
+        if collector.inventory is not None and collector.inventory is not state.inventory:
+            state.inventory = collector.inventory
+            news.parts.add(Part.TREE)
+        if state.marks is not collector.marks and collector.inventory is not None:
+            state.marks = collector.marks
+            news.parts.add(Part.ENTRIES)
+
+    def _tell(self, *parts: Part) -> None:
+        self.changed.emit(frozenset(parts))
+
+
+def _merged(newer: tuple[Finding, ...], former: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """While a check runs: what it tells now, and what was known of places it does not speak of.
+
+    A stage tells what it found itself; the whole comes with the result.
+    """
+    spoken_of = {one.path for one in newer}
+    return newer + tuple(one for one in former if one.path not in spoken_of)
+
+
+def _checked(bench: Bench, collector: Collector, token: CancelToken) -> CheckResult:
+    result = bench.check(collector, token)
+    collector.finish(result, bench.tree)
+    return result

@@ -1,0 +1,94 @@
+"""What the window remembers: caches opened, theme, geometry.
+
+Roots are kept as hexadecimal, so that no byte of them passes through a QString's encoding.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from cachewright_gui.theme import Choice
+
+_KEPT: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A cache opened before, and what it was opened with."""
+
+    root: bytes
+    title: str = ""
+    format_name: str | None = None
+    projects: tuple[bytes, ...] = ()
+    sources: tuple[bytes, ...] = ()
+
+    def as_text(self) -> str:
+        return json.dumps(
+            {
+                "root": self.root.hex(),
+                "title": self.title,
+                "format": self.format_name,
+                "projects": [one.hex() for one in self.projects],
+                "sources": [one.hex() for one in self.sources],
+            }
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> Recent | None:
+        """None where the text is not what ``as_text`` wrote."""
+        try:
+            data: dict[str, Any] = json.loads(text)
+            return cls(
+                bytes.fromhex(data["root"]),
+                str(data["title"]),
+                None if data["format"] is None else str(data["format"]),
+                tuple(bytes.fromhex(one) for one in data["projects"]),
+                tuple(bytes.fromhex(one) for one in data["sources"]),
+            )
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+class Store:
+    """Reads and writes the person's settings."""
+
+    def __init__(self) -> None:
+        self._settings = QSettings("cachewright", "cachewright")
+
+    def recent(self) -> tuple[Recent, ...]:
+        """The caches opened before, the last one first."""
+        value = self._settings.value("recent", [])
+        texts = value if isinstance(value, list) else [value]
+        read = (Recent.from_text(text) for text in texts if isinstance(text, str))
+        return tuple(one for one in read if one is not None)
+
+    def remember(self, opened: Recent) -> None:
+        """Put a cache first among the recent ones."""
+        others = [one for one in self.recent() if one.root != opened.root]
+        kept = [opened, *others][:_KEPT]
+        self._settings.setValue("recent", [one.as_text() for one in kept])
+
+    def forget_recent(self) -> None:
+        self._settings.remove("recent")
+
+    def theme(self) -> Choice:
+        value = self._settings.value("theme", Choice.SYSTEM.value)
+        return next((one for one in Choice if one.value == value), Choice.SYSTEM)
+
+    def set_theme(self, choice: Choice) -> None:
+        self._settings.setValue("theme", choice.value)
+
+    def shape(self, name: str) -> QByteArray | None:
+        """A saved geometry, or state of a splitter or header."""
+        value = self._settings.value(f"shape/{name}")
+        return value if isinstance(value, QByteArray) else None
+
+    def set_shape(self, name: str, shape: QByteArray) -> None:
+        self._settings.setValue(f"shape/{name}", shape)
+
+    def sync(self) -> None:
+        self._settings.sync()

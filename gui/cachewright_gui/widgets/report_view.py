@@ -1,0 +1,48 @@
+"""The table of a ``ReportModel``: chips, two-line cells, hairlines between rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QHeaderView, QWidget
+
+from cachewright_gui.models.report_model import ReportModel
+from cachewright_gui.widgets.cells import Brushes, draw_chip, draw_text, draw_two_lines
+from cachewright_gui.widgets.rows_view import RowsView
+
+
+class ReportView(RowsView):
+    """Shows reports; the model's column of width 0 takes the room that is left."""
+
+    def __init__(self, name: str, model: ReportModel[Any], parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self.reports = model
+        self.setModel(model)
+        self.set_row_lines(2)
+        header = self.horizontalHeader()
+        for section, column in enumerate(model.columns):
+            if column.width:
+                header.resizeSection(section, column.width)
+            else:
+                header.setSectionResizeMode(section, QHeaderView.ResizeMode.Stretch)
+        self.setSortingEnabled(True)
+
+    def is_fresh(self, row: int) -> bool:
+        return self.reports.fresh(row)
+
+    def any_fresh(self) -> bool:
+        return self.reports.any_fresh()
+
+    def draw_row(self, painter: QPainter, brushes: Brushes, row: int, area: QRect) -> None:
+        item = self.reports.item(row)
+        for section, column in enumerate(self.reports.columns):
+            cell = self.cell(section, area)
+            if column.chip is not None:
+                draw_chip(painter, brushes, cell, column.chip(item))
+            elif column.detail is not None:
+                draw_two_lines(painter, brushes, cell, column.text(item), column.detail(item))
+            else:
+                draw_text(painter, brushes, cell, column.text(item), right=column.right)
+        super().draw_row(painter, brushes, row, area)

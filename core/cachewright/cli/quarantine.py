@@ -62,7 +62,7 @@ def restore(kept_id: str, as_json: bool) -> int:
     """Put a kept thing back where it was, as long as that place is free."""
     from cachewright import workbench
 
-    return _end([workbench.quarantine_restore(kept_id)], as_json=as_json)
+    return _end([workbench.undo(kept_id)], as_json=as_json)
 
 
 @quarantine.command()

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from cachewright import holders
 from cachewright.errors import NotACache, RootUnreadable, RootVanished
 from cachewright.formats.registry import by_name, formats, recognise
 from cachewright.inventory.tree import Tree
 from cachewright.model import CancelToken
+from cachewright.repair.execute import execute
+from cachewright.repair.journal import Journal
+from cachewright.repair.plan import make_plan
 from cachewright.storage.anchored import Directory
 from cachewright.workbench.checking import Checking, look_at_locks, read_cache
+from cachewright.workbench.history import (
+    HistoryItem,
+    KeptItem,
+    history,
+    quarantine_list,
+    quarantine_purge,
+    undo,
+    verify_journal,
+)
+from cachewright.workbench.repairing import judge_anew, publication
 from cachewright.workbench.watching import Options, Unwatched, Watcher
 
 if TYPE_CHECKING:
@@ -38,37 +54,9 @@ __all__ = [
     "known_formats",
     "quarantine_list",
     "quarantine_purge",
-    "quarantine_restore",
     "undo",
     "verify_journal",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryItem:
-    """One repair of the journal, for a person."""
-
-    id: str
-    at_ns: int
-    step: StepKind
-    subject: str
-    path: bytes
-    result: str
-    reason: str
-    undone: bool
-    can_undo: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KeptItem:
-    """Something in quarantine."""
-
-    id: str
-    at_ns: int
-    original: bytes
-    kept: bytes
-    size: int
-    step: StepKind
 
 
 class Workbench:
@@ -97,11 +85,7 @@ class Workbench:
         """
         directory = Directory.open(root)
         try:
-            form = by_name(format_name) if format_name else recognise(directory)
-            if form is None:
-                empty = not directory.names()
-                why = "it is empty" if empty else "no known layout was found in it"
-                raise NotACache(path=directory.path, why=why)
+            form = _format_of(directory, format_name)
         except OSError as error:
             directory.close()
             raise RootUnreadable(path=root, reason=error.strerror) from error
@@ -142,14 +126,10 @@ class Workbench:
 
     def locks(self) -> tuple[LockReport, ...]:
         """Every lock as it is now; cheap enough to repeat each second once scanned."""
-        if self._knowledge is None:
-            self._still_there()
-            self.tree, self._knowledge = read_cache(
-                self._root, self._format, self.options, Unwatched(), CancelToken()
-            )
+        _tree, knowledge = self._read()
         devices = frozenset({self._root.identity.device})
         survey = holders.survey([self._root.path], devices)
-        return look_at_locks(self._root, self._knowledge, survey)
+        return look_at_locks(self._root, knowledge, survey)
 
     def plan(
         self,
@@ -158,8 +138,18 @@ class Workbench:
         stale_only: bool = False,
         findings: Collection[str] | None = None,
     ) -> Plan:
-        """The repairs that the last check's findings allow; ``findings`` are finding IDs."""
-        raise RuntimeError
+        """The repairs that the last check's findings allow; checks first if none was made.
+
+        ``only`` keeps steps of these kinds, ``findings`` those of findings with these IDs,
+        ``stale_only`` what one click may clean.
+        """
+        result = self.result or self.check()
+        tree = self.tree
+        if tree is None:
+            raise RootVanished(path=self.root)
+        return make_plan(
+            result, self._root, tree, only=only, stale_only=stale_only, findings=findings
+        )
 
     def repair(
         self,
@@ -170,14 +160,59 @@ class Workbench:
         watcher: Watcher | None = None,
         cancel: CancelToken | None = None,
     ) -> tuple[Outcome, ...]:
-        """Run the plan's steps; ``confirmations`` maps a typed step's ID to what was typed."""
-        raise RuntimeError
+        """Run the plan's steps; ``confirmations`` maps a typed step's ID to what was typed.
+
+        Every step is judged anew right before it acts.  The last check's result is forgotten
+        when something may have changed.
+        """
+        self._still_there()
+        _tree, knowledge = self._read()
+        with closing(Journal.open()) as journal:
+            outcomes = execute(
+                plan,
+                root=self._root,
+                form=self._format,
+                knowledge=knowledge,
+                journal=journal,
+                rejudge=partial(judge_anew, self._root, knowledge, self.options),
+                confirmations=confirmations,
+                apply=apply,
+                progress=(watcher or Unwatched()).progress,
+                cancel=cancel,
+            )
+        if apply:
+            self._knowledge = None
+        return outcomes
 
     def publish(
         self, entry_name: str, source: bytes | None = None, cancel: CancelToken | None = None
     ) -> Outcome:
-        """Re-publish one entry from ``source``, or from the first good copy known."""
-        raise RuntimeError
+        """Re-publish one entry from ``source``, or from the first good copy known.
+
+        Raises ``EntryUnknown`` and ``SourceUnusable``; what else goes wrong is in the outcome.
+        """
+        if source is not None and source not in self.options.sources:
+            self.options = replace(self.options, sources=(*self.options.sources, source))
+            self._knowledge = None
+        self._still_there()
+        tree, knowledge = self._read()
+        plan = publication(
+            self._root,
+            self._format,
+            tree,
+            knowledge,
+            entry_name=entry_name,
+            source=source,
+        )
+        return self.repair(plan, apply=True, cancel=cancel)[0]
+
+    def _read(self) -> tuple[Tree, Knowledge]:
+        """The inventory and the records, read now unless the last check's still stand."""
+        if self._knowledge is None or self.tree is None:
+            self.tree, self._knowledge = read_cache(
+                self._root, self._format, self.options, Unwatched(), CancelToken()
+            )
+        return self.tree, self._knowledge
 
     def _still_there(self) -> None:
         try:
@@ -192,43 +227,26 @@ class Workbench:
         """Let go of the cache; closing twice is harmless."""
         self._root.close()
 
-    def __enter__(self) -> Workbench:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
+
+
+def _format_of(directory: Directory, name: str | None) -> Format:
+    form = by_name(name) if name else recognise(directory)
+    if form is None:
+        why = "no known layout was found in it" if directory.names() else "it is empty"
+        raise NotACache(path=directory.path, why=why)
+    return form
 
 
 def known_formats() -> tuple[tuple[str, str], ...]:
     """Name and title of each registered format."""
     return tuple((form.name, form.title) for form in formats().values())
-
-
-def undo(operation: str | None = None) -> Outcome:
-    """Put back one journaled repair (the last one that can be, without an ID)."""
-    raise RuntimeError
-
-
-def history() -> tuple[HistoryItem, ...]:
-    """Journaled repairs, the newest first; raises ``JournalDamaged``."""
-    raise RuntimeError
-
-
-def verify_journal() -> int:
-    """Number of records, every hash checked; raises ``JournalDamaged``."""
-    raise RuntimeError
-
-
-def quarantine_list(root: bytes | None = None) -> tuple[KeptItem, ...]:
-    """What is kept, of one cache or of all that the journal knows."""
-    raise RuntimeError
-
-
-def quarantine_restore(kept: str) -> Outcome:
-    """Put a kept item back where it was."""
-    raise RuntimeError
-
-
-def quarantine_purge(older_than_s: float, root: bytes | None = None) -> tuple[Outcome, ...]:
-    """Delete kept items older than that, for good."""
-    raise RuntimeError

@@ -1,0 +1,98 @@
+"""What the journal remembers: past repairs, kept things, and taking repairs back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachewright.repair import keeping
+from cachewright.repair import undo as undoing
+from cachewright.repair.journal import Journal
+from cachewright.repair.operations import operations
+
+if TYPE_CHECKING:
+    from cachewright.model import Outcome, StepKind
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One repair of the journal, for a person.
+
+    ``action`` is ``repair``, ``undo`` or ``purge``; ``result`` is how it ended, ``started``
+    where it was interrupted.
+    """
+
+    id: str
+    at_ns: int
+    step: StepKind
+    subject: str
+    path: bytes
+    result: str
+    reason: str
+    undone: bool
+    can_undo: bool
+    action: str = "repair"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptItem:
+    """Something in quarantine: ``original`` was its place, ``kept`` is where it lies now."""
+
+    id: str
+    at_ns: int
+    original: bytes
+    kept: bytes
+    size: int
+    step: StepKind
+
+
+def history() -> tuple[HistoryItem, ...]:
+    """Journaled repairs, undos and purges, the newest first; raises ``JournalDamaged``."""
+    with closing(Journal.open()) as journal:
+        known = operations(journal.records())
+    return tuple(
+        HistoryItem(
+            id=one.id,
+            at_ns=one.at_ns,
+            step=one.step,
+            subject=one.subject,
+            path=one.path,
+            result=one.event.value,
+            reason=one.reason,
+            undone=one.undone,
+            can_undo=one.can_undo,
+            action="undo" if one.undoes else "purge" if one.purges else "repair",
+        )
+        for one in reversed(known)
+    )
+
+
+def verify_journal() -> int:
+    """Number of records, every hash checked; raises ``JournalDamaged``."""
+    with closing(Journal.open()) as journal:
+        return len(journal.records())
+
+
+def undo(operation: str | None = None) -> Outcome:
+    """Put back one journaled repair (the last one that can be, without an ID).
+
+    Raises ``NothingToUndo`` and ``JournalDamaged``; what else goes wrong is in the outcome.
+    """
+    with closing(Journal.open()) as journal:
+        return undoing.undo(journal, operation)
+
+
+def quarantine_list(root: bytes | None = None) -> tuple[KeptItem, ...]:
+    """What is kept, of one cache or of all that the journal knows."""
+    with closing(Journal.open()) as journal:
+        return tuple(
+            KeptItem(one.id, one.at_ns, one.original, one.kept, one.size, one.step)
+            for one in keeping.kept_items(journal, root)
+        )
+
+
+def quarantine_purge(older_than_s: float, root: bytes | None = None) -> tuple[Outcome, ...]:
+    """Delete for good what has been kept longer than that many seconds."""
+    with closing(Journal.open()) as journal:
+        return keeping.purge(journal, older_than_s, root)

@@ -17,7 +17,8 @@ def sole_opener(fd: int) -> bool | None:
     """Whether ``fd`` (a regular file, opened for reading) is the only open description.
 
     True: nobody else on this computer has it open, mapped or running.  False: somebody has.
-    None: the file system or our rights do not allow the question.  The lease is dropped at
+    None: the file system or our rights do not allow the question.  Where a server or FUSE
+    stands behind the file system the answer may say too little: ask on local ones.  The lease is dropped at
     once; call it only when deciding or acting, since another's non-blocking open fails while
     it lasts.  Safe from any thread: no signal disposition is changed.
     """

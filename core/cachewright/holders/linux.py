@@ -93,8 +93,7 @@ class _Looker:
 
     def _same_names(self, process: Process) -> bool:
         try:
-            theirs = process.link("ns/mnt")
-            return theirs == self._namespace and process.link("root") == b"/"
+            return process.link("ns/mnt") == self._namespace
         except (*GONE, PermissionError):
             return True
 

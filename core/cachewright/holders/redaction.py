@@ -35,11 +35,12 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _ASSIGNMENT: Final = re.compile(
     r"(?P<name>[\w.\-/\[\]]+)(?P<sign>\s*[=:]\s*)(?P<value>.+)", re.DOTALL
 )
+_NAME: Final = re.compile(r"[\w.\-]+")
 _INSIDE: Final = re.compile(
-    r"(?P<name>[\w.\-]+)(?P<sign>[\"']?\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&}\"']+)"
+    r"(?<![\w.\-])(?P<name>[\w.\-]+)(?P<sign>[\"']?\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&}\"']+)"
 )
 _CREDENTIALS_IN_URL: Final = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.\-]*://)[^/?#\s]*@", re.IGNORECASE
+    r"(?P<scheme>(?<![a-z0-9+.\-])[a-z][a-z0-9+.\-]*://)[^/?#\s]*@", re.IGNORECASE
 )
 _USER_FLAGS: Final = frozenset({"-u", "--user", "--proxy-user", "-U"})
 _PASSWORD_FLAGS: Final = {
@@ -62,7 +63,7 @@ _SHAPES: Final = re.compile(
     r"|\b(?:Bearer|Basic)\s+[\w\-.=+/]{6,}",
     re.DOTALL,
 )
-_DENSE: Final = re.compile(r"(?<![\w+/=.\-])[A-Za-z0-9+/_\-]{32,}={0,2}(?![\w+/=.\-])")
+_DENSE: Final = re.compile(r"(?<![\w+/.\-])[A-Za-z0-9+/_\-]{32,}={0,2}(?![\w+/=.\-])")
 
 
 def _names_secret(name: str) -> bool:
@@ -77,16 +78,21 @@ def _looks_random(text: str) -> bool:
     return not path_like and all(any(map(kind, text)) for kind in kinds)
 
 
-def _hide_value(found: re.Match[str]) -> str:
-    if not _names_secret(found["name"]):
-        return found.group()
-    return f"{found['name']}{found['sign']}{REDACTED}"
+def _hide_values(text: str) -> str:
+    """Without the values of names within the text: ``a=secret_key=...``, ``?x=1&sig=...``."""
+    shown, at = "", 0
+    while found := _INSIDE.search(text, at):
+        secret = _names_secret(found["name"])
+        value = found.start("value")
+        shown += text[at:value] + (REDACTED if secret else "")
+        at = found.end() if secret else value
+    return shown + text[at:]
 
 
 def _redact_text(text: str) -> str:
     text = _CREDENTIALS_IN_URL.sub(rf"\g<scheme>{REDACTED}@", text)
     text = _SHAPES.sub(REDACTED, text)
-    text = _INSIDE.sub(_hide_value, text)
+    text = _hide_values(text)
     return _DENSE.sub(
         lambda found: REDACTED if _looks_random(found.group()) else found.group(), text
     )
@@ -95,10 +101,12 @@ def _redact_text(text: str) -> str:
 def _announces_secret(before: str, argument: str, program: str) -> bool:
     """Whether the argument after ``before`` is a secret as a whole."""
     bare = before.rstrip(":= ")
-    flag = before.startswith("-") or before != bare
     return (
-        (flag and not set("=:") & set(bare) and _names_secret(bare))
-        or before.casefold() in {"bearer", "basic"}
+        (before[:1] == "-" or before != bare)
+        and _NAME.fullmatch(bare) is not None
+        and _names_secret(bare)
+    ) or (
+        before.casefold() in {"bearer", "basic"}
         or (before in _USER_FLAGS and ":" in argument)
         or before == _PASSWORD_FLAGS.get(program)
     )
@@ -112,7 +120,7 @@ def _redact_argument(argument: str, before: str, program: str) -> str:
         return flag + REDACTED
     assignment = _ASSIGNMENT.fullmatch(argument)
     if assignment and _names_secret(assignment["name"]):
-        return _hide_value(assignment)
+        return f"{assignment['name']}{assignment['sign']}{REDACTED}"
     return _redact_text(argument)
 
 

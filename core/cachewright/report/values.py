@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from cachewright.model import Digest, Evidence, ExpectedDigest, Holder
 from cachewright.text import display, is_text, timestamp
 
 Document = dict[str, Any]
-
-_PREFIXED: Final = frozenset({"h1", "zh"})
-"""Schemes that a lock file spells as ``scheme:value``, so that a reader can compare as is."""
 
 
 def text(value: str) -> str:
@@ -58,21 +55,14 @@ def moment(at_ns: int) -> str | None:
     return timestamp(at_ns) if at_ns else None
 
 
-def _digest_value(algorithm: str, value: str) -> str:
-    prefix = f"{algorithm}:"
-    if algorithm in _PREFIXED and not value.startswith(prefix):
-        return prefix + value
-    return value
-
-
 def digest(one: Digest) -> Document:
-    return {"algorithm": one.algorithm, "value": _digest_value(one.algorithm, one.value)}
+    return {"algorithm": one.algorithm, "value": one.value}
 
 
 def expected_digest(one: ExpectedDigest) -> Document:
     return {
         "algorithm": one.algorithm,
-        "value": _digest_value(one.algorithm, one.value),
+        "value": one.value,
         **path_fields("source", one.source),
     }
 

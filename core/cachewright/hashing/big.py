@@ -16,7 +16,7 @@ from typing import Final, Generic, Self, TypeVar
 from cachewright.digests import BLOCK, FileDigest, hash_file
 from cachewright.errors import Cancelled, Escapes, NotARegularFile
 from cachewright.hashing.reading import GONE, outlast_tick, same
-from cachewright.hashing.wire import Known
+from cachewright.hashing.wire import SIZE, Signature
 from cachewright.model import CancelToken
 from cachewright.storage.anchored import Directory
 from cachewright.workers.serving import NICENESS
@@ -35,7 +35,8 @@ class BigFile(Generic[Label]):
 
     label: Label
     root: Directory
-    known: Known
+    path: bytes
+    known: Signature
     read: int = 0
     digest: FileDigest | None = None
     changed: bool = False
@@ -55,7 +56,7 @@ class _Stop(Generic[Label]):
                 break
         if self._ended.is_set() or self._cancel.cancelled:
             raise Cancelled
-        self._file.read = min(self._file.known.size, self._file.read + BLOCK)
+        self._file.read = min(self._file.known[SIZE], self._file.read + BLOCK)
 
 
 class BigFiles(Generic[Label]):
@@ -113,9 +114,9 @@ class BigFiles(Generic[Label]):
                 os.write(self._waker, b".")
 
     def _hash(self, file: BigFile[Label], buffer: bytearray) -> None:
-        outlast_tick(file.known)
+        outlast_tick((file.known,))
         try:
-            fd = file.root.open_file(file.known.path)
+            fd = file.root.open_file(file.path)
         except (Escapes, NotARegularFile):
             file.changed = True
             return
@@ -131,7 +132,7 @@ class BigFiles(Generic[Label]):
                 return
             stop = _Stop(self._cancel, self._ended, file)
             size, values = hash_file(fd, self._algorithms, stop, buffer)
-            file.changed = size != file.known.size or not same(os.fstat(fd), file.known)
+            file.changed = size != found.st_size or not same(os.fstat(fd), file.known)
         finally:
             os.close(fd)
         file.digest = FileDigest(size, found.st_mode, values)

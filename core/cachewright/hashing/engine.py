@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from typing import Final
 
-from cachewright.digests import FileDigest
+import numpy as np
+
 from cachewright.errors import WorkerFailed
+from cachewright.hashing.batches import CompareBatch, Files, HashBatch, Spot, portions
 from cachewright.hashing.big import BigFile, BigFiles
-from cachewright.hashing.entry import Batch, Entry, Item, Verified
-from cachewright.hashing.listing import EntryFiles, contents, to_compare
+from cachewright.hashing.entry import Entry, Verified
+from cachewright.hashing.listing import (
+    Contents,
+    EntryFiles,
+    contents,
+    joined,
+    signature,
+    to_compare,
+)
 from cachewright.hashing.roots import Roots
-from cachewright.hashing.wire import Done, Kind, Status, pack_algorithms, pack_work, unpack_done
+from cachewright.hashing.wire import SIZE, pack_algorithms
 from cachewright.model import CancelToken, Progress, ProgressSink
 from cachewright.workers.process import Crew, Ended, Worker
 
@@ -26,6 +34,10 @@ _AHEAD: Final = 2
 """Batches per worker and big files per thread that are given out before they can be begun."""
 _TICK_S: Final = 0.05
 _TELL_EVERY_S: Final = 0.1
+
+Batch = HashBatch | CompareBatch
+Big = BigFile[tuple[Entry, bytes]]
+Work = Files | Spot | Big
 
 
 class Engine:
@@ -38,24 +50,26 @@ class Engine:
         progress: ProgressSink,
         cancel: CancelToken,
     ) -> None:
-        self._algorithms = algorithms
-        self._widths = [hashlib.new(one, usedforsecurity=False).digest_size for one in algorithms]
+        self._names = algorithms
+        self._algorithms = [
+            (name, hashlib.new(name, usedforsecurity=False).digest_size) for name in algorithms
+        ]
         self._progress = progress
         self._cancel = cancel
         self._files_in_all = sum(int(job.tree.total_files[job.row]) for job in jobs)
         self._bytes_in_all = sum(int(job.tree.total_bytes[job.row]) for job in jobs)
         self._files = self._bytes = 0
         self._told_at = 0.0
-        self._hashing = self._all_contents(jobs)
-        self._comparing: deque[Iterator[Item]] = deque()
-        self._batches = {kind: Batch(kind) for kind in (Kind.HASH, Kind.COMPARE)}
+        self._reading = self._all_contents(jobs)
+        self._comparing: deque[Iterator[Spot]] = deque()
+        self._to_hash, self._to_compare = HashBatch(), CompareBatch()
         self._completed: deque[Entry] = deque()
         self._unfinished = 0
         self._roots = Roots()
 
     def run(self, threads: int, processes: int) -> Generator[Verified, None, None]:
         crew: Crew[Batch] = Crew()
-        big: BigFiles[Item] = BigFiles(self._algorithms, threads, self._cancel)
+        big: BigFiles[tuple[Entry, bytes]] = BigFiles(self._names, threads, self._cancel)
         with crew, big:
             crew.watch(big.wake)
             while self._feed(crew, big, threads, processes):
@@ -71,24 +85,41 @@ class Engine:
             self._told_at = 0.0
             self._tell(big)
 
-    def _all_contents(self, jobs: Sequence[EntryFiles]) -> Iterator[Item]:
+    def _all_contents(self, jobs: Sequence[EntryFiles]) -> Iterator[Files | Big]:
         for job in jobs:
             entry = Entry(job)
             self._unfinished += 1
             self._roots.use(job.root)
-            for name, mode, known in contents(job):
-                if stat.S_ISREG(mode):
-                    entry.left += 1
-                    yield Item(entry, name, known)
-                else:
-                    entry.strange.append(name)
+            if job.tree.is_file(job.row):
+                yield self._big(entry, b"", job.base, job.row)
+            elif not job.tree.is_directory(job.row):
+                entry.strange.append(b"")
+            for found in contents(job):
+                entry.strange += found.strange
+                yield from self._files_of(entry, found)
             entry.exhausted = True
             self._advance(entry)
 
-    def _all_compared(self, entry: Entry) -> Iterator[Item]:
-        for name, known in to_compare(entry.job):
+    def _files_of(self, entry: Entry, found: Contents) -> Iterator[Files | Big]:
+        big = entry.job.tree.size[found.rows] > _BIG
+        for index in np.flatnonzero(big).tolist():
+            name = found.names[index]
+            row = int(found.rows[index])
+            yield self._big(entry, joined(found.relative, name), joined(found.path, name), row)
+        for files in portions(entry, found, np.flatnonzero(~big)):
+            entry.left += len(files)
+            yield files
+
+    @staticmethod
+    def _big(entry: Entry, name: bytes, path: bytes, row: int) -> Big:
+        entry.left += 1
+        known = signature(entry.job.tree, row)
+        return BigFile((entry, name), entry.job.root, path, known)
+
+    def _all_compared(self, entry: Entry) -> Iterator[Spot]:
+        for name, place in to_compare(entry.job):
             entry.left += 1
-            yield Item(entry, name, known)
+            yield Spot(entry, name, place)
         entry.exhausted = True
         self._advance(entry)
 
@@ -104,106 +135,108 @@ class Engine:
         self._roots.release(entry.job.root)
         self._completed.append(entry)
 
-    def _next(self) -> Item | None:
+    def _next(self) -> Work | None:
         """Entries that are nearly complete come first, so that few are in the making."""
         while True:
             while self._comparing:
-                item = next(self._comparing[0], None)
-                if item is not None:
-                    return item
+                spot = next(self._comparing[0], None)
+                if spot is not None:
+                    return spot
                 self._comparing.popleft()
-            item = next(self._hashing, None)
-            if item is not None or not self._comparing:
-                return item
+            work = next(self._reading, None)
+            if work is not None or not self._comparing:
+                return work
 
-    def _feed(self, crew: Crew[Batch], big: BigFiles[Item], threads: int, processes: int) -> bool:
+    def _feed(
+        self, crew: Crew[Batch], big: BigFiles[tuple[Entry, bytes]], threads: int, processes: int
+    ) -> bool:
         """Give out as much as can soon be begun; whether anything is left to be done."""
         while self._room(crew, processes) and len(big.running) < threads * _AHEAD:
-            item = self._next()
-            if item is None:
+            work = self._next()
+            if work is None:
                 break
-            if item.known.size > _BIG and not item.entry.comparing:
-                big.add(BigFile(item, item.entry.job.root, item.known))
-                continue
-            batch = self._batches[Kind.COMPARE if item.entry.comparing else Kind.HASH]
-            if not batch.fits(item):
-                self._send(crew, batch, processes)
-            batch = self._batches[batch.kind]
-            batch.add(item)
-            if batch.full:
-                self._send(crew, batch, processes)
-        for batch in list(self._batches.values()):
-            if batch.items and self._room(crew, processes):
-                self._send(crew, batch, processes)
+            if isinstance(work, BigFile):
+                big.add(work)
+            elif isinstance(work, Files):
+                self._put_files(work, crew, processes)
+            else:
+                self._put_spot(work, crew, processes)
+        if self._room(crew, processes):
+            self._send_files(crew, processes)
+        if self._room(crew, processes):
+            self._send_spots(crew, processes)
         return self._unfinished > 0 or bool(self._completed)
+
+    def _put_files(self, files: Files, crew: Crew[Batch], processes: int) -> None:
+        if self._to_hash.items and self._to_hash.root is not files.entry.job.root:
+            self._send_files(crew, processes)
+        self._to_hash.add(files)
+        if self._to_hash.full:
+            self._send_files(crew, processes)
+
+    def _put_spot(self, spot: Spot, crew: Crew[Batch], processes: int) -> None:
+        if self._to_compare.items and self._to_compare.root is not spot.entry.job.root:
+            self._send_spots(crew, processes)
+        self._to_compare.add(spot)
+        if self._to_compare.full:
+            self._send_spots(crew, processes)
+
+    def _send_files(self, crew: Crew[Batch], processes: int) -> None:
+        batch, self._to_hash = self._to_hash, HashBatch()
+        self._send(crew, batch, processes)
+
+    def _send_spots(self, crew: Crew[Batch], processes: int) -> None:
+        batch, self._to_compare = self._to_compare, CompareBatch()
+        self._send(crew, batch, processes)
 
     @staticmethod
     def _room(crew: Crew[Batch], processes: int) -> bool:
         return sum(len(worker.sent) for worker in crew.workers) < processes * _AHEAD
 
     def _send(self, crew: Crew[Batch], batch: Batch, processes: int) -> None:
-        self._batches[batch.kind] = Batch(batch.kind)
+        if not batch.items:
+            return
         idle = [worker for worker in crew.workers if not worker.sent]
         if not idle and len(crew.workers) < processes:
             idle = [crew.start(_MODULE)]
-            idle[0].send(pack_algorithms(self._algorithms))
+            idle[0].send(pack_algorithms(self._names))
         worker = min(idle or crew.workers, key=lambda one: len(one.sent))
-        number = self._roots.number(batch.items[0].entry.job.root, worker)
+        number = self._roots.number(batch.root, worker)
         worker.sent.append(batch)
-        worker.send(pack_work(batch.kind, number, (item.known for item in batch.items)))
+        worker.send(batch.frame(number))
 
     def _take(self, worker: Worker[Batch], answer: bytearray | Ended) -> None:
-        batch = worker.sent.popleft() if worker.sent else None
-        path = b"nothing in particular"
-        if batch is not None:
-            path = batch.items[0].entry.job.root.where(batch.items[0].known.path)
-        if isinstance(answer, Ended) or batch is None:
-            raise WorkerFailed(path=path, reason=answer)
+        if not worker.sent or isinstance(answer, Ended):
+            where = worker.sent[0].where if worker.sent else b"nothing"
+            raise WorkerFailed(path=where, reason=answer)
+        batch = worker.sent.popleft()
         try:
-            done = unpack_done(answer, sum(self._widths) if batch.kind is Kind.HASH else 0)
-            for item, one in zip(batch.items, done, strict=True):
-                self._finish(item, one)
+            batch.settle(answer, self._algorithms)
         except ValueError as error:
-            raise WorkerFailed(path=path, reason=error) from error
+            raise WorkerFailed(path=batch.where, reason=error) from error
+        if isinstance(batch, HashBatch):
+            for files in batch.items:
+                self._files += len(files)
+                self._bytes += int(files.entry.job.tree.size[files.rows].sum())
+        for entry in dict.fromkeys(item.entry for item in batch.items):
+            self._advance(entry)
 
-    def _finish(self, item: Item, done: Done) -> None:
-        entry = item.entry
-        if done.status == Status.TROUBLE:
-            entry.unreadable(item.known, done.code)
-        elif done.status == Status.CHANGED:
-            entry.changed.append(item.name)
-        elif not entry.comparing:
-            entry.files[item.name] = FileDigest(done.size, done.mode, self._values(done.digests))
-        self._count(item)
-
-    def _take_big(self, file: BigFile[Item]) -> None:
-        entry = file.label.entry
+    def _take_big(self, file: Big) -> None:
+        entry, name = file.label
         if isinstance(file.error, OSError):
-            entry.unreadable(file.known, file.error.errno)
+            entry.unreadable(file.path, file.error.errno)
         elif file.error is not None:
             raise file.error
         elif file.changed or file.digest is None:
-            entry.changed.append(file.label.name)
+            entry.changed.append(name)
         else:
-            entry.files[file.label.name] = file.digest
-        self._count(file.label)
+            entry.files[name] = file.digest
+        self._files += 1
+        self._bytes += file.known[SIZE]
+        entry.left -= 1
+        self._advance(entry)
 
-    def _count(self, item: Item) -> None:
-        if not item.entry.comparing:
-            self._files += 1
-            self._bytes += item.known.size
-        item.entry.left -= 1
-        self._advance(item.entry)
-
-    def _values(self, digests: bytes) -> dict[str, str]:
-        text, at = digests.hex(), 0
-        values: dict[str, str] = {}
-        for name, width in zip(self._algorithms, self._widths, strict=True):
-            values[name] = text[at : at + 2 * width]
-            at += 2 * width
-        return values
-
-    def _tell(self, big: BigFiles[Item]) -> None:
+    def _tell(self, big: BigFiles[tuple[Entry, bytes]]) -> None:
         now = time.monotonic()
         if now - self._told_at < _TELL_EVERY_S:
             return

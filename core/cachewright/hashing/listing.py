@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachewright.hashing.wire import UNLISTED, Known
-from cachewright.inventory.wire import TYPE_BITS, TYPE_DIRECTORY
+import numpy as np
+
+from cachewright.hashing.wire import UNLISTED, Place, Signature
+from cachewright.inventory.wire import TYPE_BITS, TYPE_DIRECTORY, TYPE_FILE
 
 if TYPE_CHECKING:
+    from cachewright.inventory.columns import Int64
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
 
@@ -28,53 +31,69 @@ class EntryFiles:
     row: int
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """One directory's regular files, by row and name, and the names of what is strange.
+
+    ``relative`` is the directory's name relative to the entry, ``path`` to the root.
+    """
+
+    relative: bytes
+    path: bytes
+    rows: Int64
+    names: list[bytes]
+    strange: list[bytes]
+
+
 def joined(above: bytes, name: bytes) -> bytes:
     return above + b"/" + name if above and name else above or name
 
 
-def known(job: EntryFiles, row: int, relative: bytes) -> Known:
-    """The signature of one row; ``relative`` to the entry."""
-    tree = job.tree
-    directory = tree.is_directory(row)
-    return Known(
-        joined(job.base, relative),
+def signature(tree: Tree, row: int) -> Signature:
+    return (
         int(tree.device[row]),
         int(tree.inode[row]),
         int(tree.size[row]),
         int(tree.mtime_ns[row]),
         int(tree.ctime_ns[row]),
-        int(tree.count[row]) if directory else UNLISTED,
     )
 
 
-def contents(job: EntryFiles) -> Iterator[tuple[bytes, int, Known]]:
-    """Name (relative to the entry), mode and signature of everything that is no directory."""
+def columns(tree: Tree, rows: Int64) -> list[bytes]:
+    """The signatures of some rows as five columns of 64-bit numbers."""
+    chosen = (tree.device, tree.inode, tree.size, tree.mtime_ns, tree.ctime_ns)
+    return [column[rows].tobytes() for column in chosen]
+
+
+def contents(job: EntryFiles) -> Iterator[Contents]:
+    """Everything in an entry that is a directory, directory by directory."""
     tree = job.tree
-    if not tree.is_directory(job.row):
-        yield b"", int(tree.mode[job.row]), known(job, job.row, b"")
-        return
     for row, relative in _directories(job):
         children = tree.children(row)
-        part = slice(children.start, children.stop)
-        full = joined(job.base, relative)
-        columns = (tree.device, tree.inode, tree.size, tree.mtime_ns, tree.ctime_ns)
-        facts = zip(*(column[part].tolist() for column in columns), strict=True)
-        modes = tree.mode[part].tolist()
-        for name, mode, fact in zip(tree.names(children), modes, facts, strict=True):
-            if mode & TYPE_BITS != TYPE_DIRECTORY:
-                yield joined(relative, name), mode, Known(joined(full, name), *fact)
+        if not children:
+            continue
+        kinds = tree.mode[children.start : children.stop] & TYPE_BITS
+        plain = np.flatnonzero(kinds == TYPE_FILE)
+        odd = np.flatnonzero((kinds != TYPE_FILE) & (kinds != TYPE_DIRECTORY))
+        names = tree.names(children)
+        chosen = names if len(plain) == len(names) else [names[at] for at in plain.tolist()]
+        strange = [joined(relative, names[at]) for at in odd.tolist()]
+        path = joined(job.base, relative)
+        yield Contents(relative, path, plain + children.start, chosen, strange)
 
 
-def to_compare(job: EntryFiles) -> Iterator[tuple[bytes, Known]]:
+def to_compare(job: EntryFiles) -> Iterator[tuple[bytes, Place]]:
     """What has to be as it was once all files were read: every directory that could be listed,
     so that no file came, went or was exchanged meanwhile; or the one file that is the entry."""
-    if not job.tree.is_directory(job.row):
-        yield b"", known(job, job.row, b"")
+    tree = job.tree
+    if not tree.is_directory(job.row):
+        yield b"", Place(job.base, signature(tree, job.row), UNLISTED)
         return
-    skipped = frozenset(job.tree.gap_rows.tolist())
+    skipped = frozenset(tree.gap_rows.tolist())
     for row, relative in _directories(job):
         if row not in skipped:
-            yield relative, known(job, row, relative)
+            path, names = joined(job.base, relative), int(tree.count[row])
+            yield relative, Place(path, signature(tree, row), names)
 
 
 def _directories(job: EntryFiles) -> Iterator[tuple[int, bytes]]:
@@ -85,7 +104,7 @@ def _directories(job: EntryFiles) -> Iterator[tuple[int, bytes]]:
         row, relative = pending.pop()
         yield row, relative
         children = tree.children(row)
-        modes = tree.mode[children.start : children.stop]
-        for index in (modes & TYPE_BITS == TYPE_DIRECTORY).nonzero()[0].tolist():
+        kinds = tree.mode[children.start : children.stop] & TYPE_BITS
+        for index in np.flatnonzero(kinds == TYPE_DIRECTORY).tolist():
             child = children.start + index
             pending.append((child, joined(relative, tree.name(child))))

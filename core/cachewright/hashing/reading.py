@@ -4,34 +4,50 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import itertools
 import os
 import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from cachewright.hashing.wire import LATEST_NS, RACY_NS, UNLISTED, Known, Status, pack_done
+from cachewright.hashing.wire import (
+    CTIME_NS,
+    RACY_NS,
+    SIZE,
+    UNLISTED,
+    Answer,
+    Group,
+    Place,
+    Signature,
+    Status,
+)
+from cachewright.inventory.wire import clamped
 from cachewright.storage.beneath import SAFE_FLAGS, open_beneath
 
 GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENXIO})
 """What one gets where something was removed or replaced by something else."""
 
 
-def same(found: os.stat_result, known: Known) -> bool:
+def same(found: os.stat_result, known: Signature) -> bool:
     """Whether this is what the inventory saw, unchanged."""
+    device, inode, size, mtime_ns, ctime_ns = known
     return (
-        found.st_ino == known.inode
-        and found.st_dev == known.device
-        and found.st_size == known.size
-        and min(found.st_mtime_ns, LATEST_NS) == known.mtime_ns
-        and min(found.st_ctime_ns, LATEST_NS) == known.ctime_ns
+        found.st_ctime_ns == ctime_ns
+        and found.st_mtime_ns == mtime_ns
+        and found.st_size == size
+        and found.st_ino == inode
+        and found.st_dev == device
+    ) or (
+        # Times that columns cannot hold are kept there as the latest that they can.
+        (found.st_dev, found.st_ino, found.st_size) == known[: SIZE + 1]
+        and (clamped(found.st_mtime_ns), clamped(found.st_ctime_ns)) == (mtime_ns, ctime_ns)
     )
 
 
-def outlast_tick(known: Known) -> None:
-    """Where the last change is so young that another one would get the same time, wait until
-    it would not; then a later look shows every later change."""
-    if abs(time.time_ns() - known.ctime_ns) < RACY_NS:
+def outlast_tick(signatures: Iterable[Signature]) -> None:
+    """Where a last change is so young that another one would get the same time, wait until it
+    would not; then a later look shows every later change."""
+    now = time.time_ns()
+    if any(abs(now - one[CTIME_NS]) < RACY_NS for one in signatures):
         time.sleep(RACY_NS / 1e9)
 
 
@@ -40,53 +56,53 @@ class Hasher:
 
     def __init__(self, algorithms: Iterable[str]) -> None:
         self._fresh = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
+        self._digest_bytes = sum(one.digest_size for one in self._fresh)
 
-    def hash_all(self, root_fd: int, files: Sequence[Known]) -> list[bytes]:
-        """One answer per file, in order; neighbours in one directory cost one path look-up."""
-        parts: list[bytes] = []
-        for directory, group in itertools.groupby(files, key=_directory_of):
+    def hash_all(self, root_fd: int, groups: Iterable[Group]) -> Answer:
+        """One line per file; the files of one group cost one path look-up."""
+        answer = Answer(self._digest_bytes)
+        for group in groups:
+            outlast_tick(group.signatures)
             try:
-                parent_fd = _open_directory(root_fd, directory)
+                parent_fd = _open_directory(root_fd, group.path)
             except OSError as error:
-                parts += [_failure(error) for _file in group]
+                for _name in group.names:
+                    _failed(answer, error)
                 continue
             try:
-                parts += [self._answer(parent_fd, file) for file in group]
+                for name, known in zip(group.names, group.signatures, strict=True):
+                    try:
+                        self._hash(parent_fd, name, known, answer)
+                    except OSError as error:
+                        _failed(answer, error)
             finally:
                 os.close(parent_fd)
-        return parts
+        return answer
 
-    def _answer(self, parent_fd: int, known: Known) -> bytes:
-        try:
-            return self._hash(parent_fd, known.path.rpartition(b"/")[2], known)
-        except OSError as error:
-            return _failure(error)
-
-    def _hash(self, parent_fd: int, name: bytes, known: Known) -> bytes:
+    def _hash(self, parent_fd: int, name: bytes, known: Signature, answer: Answer) -> None:
         # Looked at first: something else that took its place is not even opened.
         if not same(os.stat(name, dir_fd=parent_fd, follow_symlinks=False), known):
-            return pack_done(Status.CHANGED)
-        outlast_tick(known)
+            answer.add(Status.CHANGED)
+            return
         fd = os.open(name, os.O_RDONLY | SAFE_FLAGS, dir_fd=parent_fd)
         try:
             before = os.fstat(fd)
-            content = _read(fd, known.size) if same(before, known) else b""
-            digests = [self._digest(fresh, content) for fresh in self._fresh]
-            if len(content) != known.size or not same(os.fstat(fd), known):
-                return pack_done(Status.CHANGED)
+            content = _read(fd, known[SIZE]) if same(before, known) else None
+            after = os.fstat(fd)
         finally:
             os.close(fd)
-        return pack_done(Status.GOOD, 0, before.st_mode, known.size) + b"".join(digests)
+        if content is None or len(content) != known[SIZE] or not same(after, known):
+            answer.add(Status.CHANGED)
+        else:
+            answer.add(Status.GOOD, 0, before.st_mode, self._digests(content))
 
-    @staticmethod
-    def _digest(fresh: hashlib._Hash, content: bytes) -> bytes:
-        running = fresh.copy()
-        running.update(content)
-        return running.digest()
-
-
-def _directory_of(file: Known) -> bytes:
-    return file.path.rpartition(b"/")[0]
+    def _digests(self, content: bytes) -> bytes:
+        digests: list[bytes] = []
+        for fresh in self._fresh:
+            running = fresh.copy()
+            running.update(content)
+            digests.append(running.digest())
+        return b"".join(digests)
 
 
 def _open_directory(root_fd: int, relative: bytes) -> int:
@@ -95,48 +111,49 @@ def _open_directory(root_fd: int, relative: bytes) -> int:
 
 
 def _read(fd: int, size: int) -> bytes:
-    """One byte more than expected, if there is one, so that growth shows."""
+    """One byte more than expected, if there is one, so that growth shows at once."""
     content = os.read(fd, size + 1)
-    while len(content) <= size and (more := os.read(fd, size + 1 - len(content))):
+    while len(content) < size and (more := os.read(fd, size + 1 - len(content))):
         content += more
     return content
 
 
-def compare_all(root_fd: int, items: Iterable[Known]) -> list[bytes]:
-    """For each file or directory whether it still is as the inventory saw it."""
-    parts: list[bytes] = []
-    for item in items:
+def compare_all(root_fd: int, places: Sequence[Place]) -> Answer:
+    """For each place whether it still is as the inventory saw it."""
+    answer = Answer(0)
+    for place in places:
         try:
-            unchanged = _compare(root_fd, item)
+            unchanged = _compare(root_fd, place)
         except OSError as error:
-            parts.append(_failure(error))
+            _failed(answer, error)
         else:
-            parts.append(pack_done(Status.GOOD if unchanged else Status.CHANGED))
-    return parts
+            answer.add(Status.GOOD if unchanged else Status.CHANGED)
+    return answer
 
 
-def _compare(root_fd: int, known: Known) -> bool:
-    if known.names == UNLISTED:
-        directory, _, name = known.path.rpartition(b"/")
+def _compare(root_fd: int, place: Place) -> bool:
+    if place.names == UNLISTED:
+        directory, _, name = place.path.rpartition(b"/")
         parent_fd = _open_directory(root_fd, directory)
         try:
-            found = os.stat(name or b".", dir_fd=parent_fd, follow_symlinks=False)
+            found = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         finally:
             os.close(parent_fd)
-        return same(found, known)
-    fd = _open_directory(root_fd, known.path)
+        return same(found, place.signature)
+    fd = _open_directory(root_fd, place.path)
     try:
         found = os.fstat(fd)
         # Sizes of directories say nothing.  Names are counted because two changes within one
         # tick of the clock leave one time.
-        return same(found, known._replace(size=found.st_size)) and (
-            len(os.listdir(fd)) == known.names
-        )
+        device, inode, _, mtime_ns, ctime_ns = place.signature
+        wanted = (device, inode, found.st_size, mtime_ns, ctime_ns)
+        return same(found, wanted) and len(os.listdir(fd)) == place.names
     finally:
         os.close(fd)
 
 
-def _failure(error: OSError) -> bytes:
+def _failed(answer: Answer, error: OSError) -> None:
     if error.errno in GONE:
-        return pack_done(Status.CHANGED)
-    return pack_done(Status.TROUBLE, error.errno or errno.EIO)
+        answer.add(Status.CHANGED)
+    else:
+        answer.add(Status.TROUBLE, error.errno or errno.EIO)

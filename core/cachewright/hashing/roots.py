@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachewright.hashing.wire import Kind, pack_work
+from cachewright.hashing.wire import Kind, pack_head
 
 if TYPE_CHECKING:
-    from cachewright.hashing.entry import Batch
+    from cachewright.hashing.batches import CompareBatch, HashBatch
     from cachewright.storage.anchored import Directory
     from cachewright.workers.process import Worker
 
@@ -22,7 +22,7 @@ class Roots:
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
         self._uses: dict[int, int] = {}
-        self._told: dict[int, list[Worker[Batch]]] = {}
+        self._told: dict[int, list[Worker[HashBatch | CompareBatch]]] = {}
         self._next = 0
 
     def use(self, root: Directory) -> None:
@@ -33,12 +33,12 @@ class Roots:
             self._next += 1
         self._uses[key] += 1
 
-    def number(self, root: Directory, worker: Worker[Batch]) -> int:
+    def number(self, root: Directory, worker: Worker[HashBatch | CompareBatch]) -> int:
         """What ``worker`` knows the root by; it is told now if it does not know it yet."""
         key = id(root)
         number = self._numbers[key]
         if worker not in self._told[key]:
-            worker.send(pack_work(Kind.ROOT, number), (root.fd,))
+            worker.send(pack_head(Kind.ROOT, number), (root.fd,))
             self._told[key].append(worker)
         return number
 
@@ -51,4 +51,4 @@ class Roots:
         number = self._numbers.pop(key)
         del self._uses[key]
         for worker in self._told.pop(key):
-            worker.send(pack_work(Kind.FORGET, number))
+            worker.send(pack_head(Kind.FORGET, number))

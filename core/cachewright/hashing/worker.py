@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 
 from cachewright.hashing.reading import Hasher, compare_all
-from cachewright.hashing.wire import Kind, unpack_algorithms, unpack_work
-from cachewright.workers.serving import Handler, serve
+from cachewright.hashing.wire import (
+    Kind,
+    unpack_algorithms,
+    unpack_groups,
+    unpack_head,
+    unpack_places,
+)
+from cachewright.workers.serving import Handler, Part, serve
 
 
 def _start(algorithms: bytes, _fds: list[int]) -> Handler:
     hasher = Hasher(unpack_algorithms(algorithms))
     roots: dict[int, int] = {}
 
-    def handle(frame: bytes, fds: list[int]) -> list[bytes] | None:
-        kind, root, items = unpack_work(frame)
+    def handle(frame: bytes, fds: list[int]) -> list[Part] | None:
+        kind, root = unpack_head(frame)
         if kind == Kind.ROOT:
             roots[root] = fds[0]
             return None
@@ -22,8 +28,8 @@ def _start(algorithms: bytes, _fds: list[int]) -> Handler:
             os.close(roots.pop(root))
             return None
         if kind == Kind.HASH:
-            return hasher.hash_all(roots[root], items)
-        return compare_all(roots[root], items)
+            return hasher.hash_all(roots[root], unpack_groups(frame)).parts()
+        return compare_all(roots[root], unpack_places(frame)).parts()
 
     return handle
 

@@ -41,12 +41,14 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """One string of a ``hashes`` list with its scheme, as written between the quotes, and the
-    positions of its first and last quote in the file."""
+    """One string of a ``hashes`` list with its scheme, as written between the quotes, and where
+    its quotes begin and end in the file.  ``comma`` is where the comma after it stands, -1
+    where none does."""
 
     text: str
     start: int
     end: int
+    comma: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ class _Parser:
         yield _Token("end", b"", at, at)
 
     def _broken(self, what: str, at: int) -> Broken:
-        if at >= len(self._content.rstrip()):
+        rest = self._content[at:].rstrip()
+        if not rest or (rest.startswith((b'"', b"/*")) and b"\n" not in rest):
             return Broken("it ends in the middle: it was cut short")
         line = self._content.count(b"\n", 0, at) + 1
         return Broken(f"line {line} holds {what}")
@@ -222,11 +225,12 @@ class _Parser:
             text = unquote(token.text)
             if not _HASH.fullmatch(text):
                 raise self._broken("a checksum without its scheme", token.start)
-            found.append(Checksum(text, token.start, token.end))
             self._skip_lines()
+            comma = -1
             if self._now.text != b"]":
-                self._expect("mark", b",")
+                comma = self._expect("mark", b",").start
                 self._skip_lines()
+            found.append(Checksum(text, token.start, token.end, comma))
         closing = self._take()
         if not found:
             raise self._broken("an empty list of checksums", opening.start)

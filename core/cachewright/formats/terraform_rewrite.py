@@ -72,6 +72,8 @@ def _wanted(blocks: Mapping[str, Block], edit: Edit) -> Block:
     block = blocks.get(edit.provider)
     if block is None or block.version != edit.version:
         raise ValueError(f"the lock file no longer records {edit.provider} {edit.version}")
+    if set(edit.drop) & set(edit.add):
+        raise ValueError("a checksum would be dropped and added by the same step")
     present = {one.text for one in block.hashes}
     if not set(edit.drop) <= present:
         raise ValueError("a checksum to be dropped is not there any more")
@@ -91,10 +93,8 @@ def _changes(old: bytes, block: Block, edit: Edit) -> list[_Change]:
     kept = [one for one in block.hashes if one.text not in edit.drop]
     added = sorted(set(edit.add) - {one.text for one in kept})
     gone = [one for one in block.hashes if one.text in edit.drop]
-    # An added checksum takes a dropped one's place where there is one and the order allows;
-    # written out plainly: first put in, before the first greater one, then take out.
     changes = [_insertion(old, block, text) for text in added]
-    return changes + [_removal(old, block, one) for one in gone]
+    return changes + [change for one in gone for change in _removal(old, one)]
 
 
 def _line(old: bytes, one: Checksum) -> tuple[int, int] | None:
@@ -107,17 +107,18 @@ def _line(old: bytes, one: Checksum) -> tuple[int, int] | None:
     return start, end
 
 
-def _removal(old: bytes, block: Block, one: Checksum) -> _Change:
+def _removal(old: bytes, one: Checksum) -> list[_Change]:
     line = _line(old, one)
     if line is not None:
-        return _Change(*line, b"")
-    after = re.compile(rb"[ \t]*,[ \t]*").match(old, one.end)
-    if after is not None:
-        return _Change(one.start, after.end(), b"")
-    # The last of a list without trailing comma: a comma before it may stay, HCL allows it.
-    before = re.search(rb"[ \t]*\Z", old[block.opening + 1 : one.start])
-    blank = len(before.group()) if before is not None else 0
-    return _Change(one.start - blank, one.end, b"")
+        return [_Change(*line, b"")]
+    if one.comma < 0:
+        # The last of a list without trailing comma: a comma before it may stay, HCL allows it.
+        return [_Change(one.start, one.end, b"")]
+    after = re.compile(rb"[ \t]*").match(old, one.comma + 1)
+    end = one.comma + 1 if after is None else after.end()
+    if old[one.end : one.comma].strip(b" \t"):
+        return [_Change(one.start, one.end, b""), _Change(one.comma, one.comma + 1, b"")]
+    return [_Change(one.start, end, b"")]
 
 
 def _insertion(old: bytes, block: Block, text: str) -> _Change:

@@ -113,6 +113,22 @@ class Made:
             link.symlink_to(self.cache / ADDRESS / "1.2.3" / platform)
         return path
 
+    def read(
+        self,
+        root: Directory,
+        form: Format,
+        projects: Sequence[Path] = (),
+        sources: Sequence[Path] | None = None,
+    ) -> Knowledge:
+        given = [self.mirror] if sources is None else sources
+        references = References(
+            tuple(os.fsencode(one) for one in projects),
+            tuple(os.fsencode(one) for one in given),
+            {"HOME": str(self.top / "nobody"), "XDG_DATA_DIRS": str(self.top / "nothing")},
+        )
+        tree = scan(root, form.rules, progress=no_progress, cancel=CancelToken(), workers=1)
+        return form.read(root, tree, references)
+
     def look(
         self,
         *projects: Path,
@@ -120,16 +136,9 @@ class Made:
         form: Format | None = None,
     ) -> Looked:
         """Judge every entry; the mirror is a source unless others are given."""
-        given = [self.mirror] if sources is None else sources
-        references = References(
-            tuple(os.fsencode(one) for one in projects),
-            tuple(os.fsencode(one) for one in given),
-            {"HOME": str(self.top / "nobody"), "XDG_DATA_DIRS": str(self.top / "nothing")},
-        )
         form = form or Terraform()
         with Directory.open(os.fsencode(self.cache)) as root:
-            tree = scan(root, form.rules, progress=no_progress, cancel=CancelToken(), workers=1)
-            knowledge = form.read(root, tree, references)
+            knowledge = self.read(root, form, projects, sources)
             looked = Looked(knowledge)
             for entry in knowledge.entries:
                 seen = hashed(form, entry.link_target or root.where(entry.relative))

@@ -12,7 +12,7 @@ from cachewright_gui.session import Phase, State
 from cachewright_gui.store import Recent
 from cachewright_gui.theme import TONE, Tone
 from cachewright_gui.widgets.header import count_problems
-from cachewright_gui.widgets.progress_strip import share
+from cachewright_gui.widgets.progress_strip import running_words, share
 from cachewright_gui.widgets.sidebar import Place
 
 
@@ -84,7 +84,7 @@ def _detail(state: State, path: str) -> str:
     if state.busy and state.progress is not None:
         done = share(state.progress)
         percent = f" {done:.0%}" if done is not None else ""
-        return f"{wording.in_words(state.progress.stage)}{percent}"
+        return f"{running_words(state)}{percent}"
     if state.inventory is None or not len(state.inventory):
         return path
     size = wording.size(int(state.inventory.bytes_below[0]))

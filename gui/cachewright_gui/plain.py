@@ -40,6 +40,24 @@ class PlainLabel(QLabel):
         super().setText("\n".join(display(line) for line in text.split("\n")))
 
 
+class ElideLabel(PlainLabel):
+    """A plain label on one line that is cut with an ellipsis where there is no room."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        area = self.contentsRect()
+        shown = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideMiddle, area.width()
+        )
+        painter.drawText(area, self.alignment(), shown)
+        painter.end()
+        event.accept()
+
+
 class WrapLabel(PlainLabel):
     """A plain label that breaks anywhere if it must, so that a long path or digest never
     widens its pane."""
@@ -59,7 +77,7 @@ class WrapLabel(PlainLabel):
 
     def sizeHint(self) -> QSize:
         natural = super().sizeHint()
-        width = min(natural.width(), 320)
+        width = max(min(natural.width(), 320), self.minimumWidth())
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:

@@ -57,7 +57,9 @@ class Store:
     """Reads and writes the person's settings."""
 
     def __init__(self) -> None:
-        self._settings = QSettings("cachewright", "cachewright")
+        self._settings = QSettings(
+            QSettings.Format.IniFormat, QSettings.Scope.UserScope, "cachewright", "window"
+        )
 
     def recent(self) -> tuple[Recent, ...]:
         """The caches opened before, the last one first."""

@@ -47,6 +47,8 @@ _FACT_WORD: Final[dict[tuple[str, Says], str]] = {
     ("posix-lock", Says.DEAD): "No POSIX lock",
     ("posix-lock", Says.ALIVE): "Locked with a POSIX lock",
     ("posix-lock", Says.UNKNOWN): "The POSIX lock could not be asked for",
+    ("age", Says.DEAD): "Old enough to judge",
+    ("age", Says.ALIVE): "Changed a short while ago",
     ("lock-file", Says.DEAD): "The lock file is a plain file",
     ("lock-file", Says.UNKNOWN): "The lock file is odd",
 }
@@ -175,7 +177,7 @@ def of_history(item: HistoryItem) -> Story:
     if item.can_undo:
         actions = (
             Words("What this repair moved is put back, if its place is still free."),
-            Offer("Undo this repair…", undo=item.id),
+            Offer("Undo this repair", undo=item.id),
         )
     elif item.undone:
         actions = (Words("This repair was undone."),)

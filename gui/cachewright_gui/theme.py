@@ -128,7 +128,7 @@ _PALETTES: Final = {
         QPalette.ColorRole.Mid: "#3a424d",
         QPalette.ColorRole.Midlight: "#2d343d",
         QPalette.ColorRole.Light: "#39414c",
-        QPalette.ColorRole.Dark: "#121519",
+        QPalette.ColorRole.Dark: "#59636f",
         QPalette.ColorRole.ToolTipBase: "#2c323a",
         QPalette.ColorRole.ToolTipText: "#e3e8ee",
     },
@@ -148,7 +148,6 @@ QPushButton[primary="true"]:enabled {
   border-color: palette(highlight); font-weight: 600;
 }
 QPushButton[primary="true"]:enabled:focus { border-color: palette(window-text); }
-QPushButton[flat-row="true"] { border: none; background: transparent; text-align: left; }
 QHeaderView { background: palette(base); }
 QHeaderView::section {
   background: palette(base); color: palette(placeholder-text); border: none;
@@ -162,9 +161,11 @@ QTabBar::tab:hover { color: palette(window-text); }
 QTabBar::tab:selected {
   color: palette(window-text); border-bottom-color: palette(highlight); font-weight: 600;
 }
-QTabBar:focus::tab:selected { background: palette(midlight); }
+QTabBar::tab:selected:focus { background: palette(midlight); }
 QSplitter::handle { background: palette(mid); }
 QMenuBar { background: palette(window); }
+QProgressBar { border: none; border-radius: 4px; background: palette(mid); }
+QProgressBar::chunk { border-radius: 4px; background: palette(highlight); }
 """
 """Only upon Qt's own fallback style; a desktop's style keeps its own buttons and tabs."""
 

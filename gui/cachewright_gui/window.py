@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
         column.addWidget(line)
         column.addWidget(self.strip)
         self.setCentralWidget(whole)
+        self.setMinimumSize(860, 540)
         self.resize(1280, 820)
 
     def _wire(self) -> None:

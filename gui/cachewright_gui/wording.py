@@ -40,7 +40,7 @@ HEALTH_PHRASE: Final[dict[EntryVerdict, str]] = {
 
 HEALTH_SHORT: Final[dict[EntryVerdict, str]] = {
     **HEALTH_PHRASE,
-    EntryVerdict.UNVERIFIABLE: "no checksum",
+    EntryVerdict.UNVERIFIABLE: "without checksum",
     EntryVerdict.BUSY: "in use",
     EntryVerdict.UNCHECKED: "not checked",
 }
@@ -114,7 +114,7 @@ def in_words(code: str) -> str:
 @lru_cache(maxsize=8192)
 def size(amount: int) -> str:
     """A size in decimal units, as disks are sold and file managers count."""
-    return humanize.naturalsize(amount)
+    return humanize.naturalsize(amount).replace(" Bytes", " B").replace(" Byte", " B")
 
 
 def exact_size(amount: int) -> str:

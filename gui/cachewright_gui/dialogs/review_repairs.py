@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from cachewright.model import Confirm, Plan, PlanStep
 from cachewright.text import display
-from cachewright_gui import icons, wording
+from cachewright_gui import wording
 from cachewright_gui.models.lists import shown_path
 from cachewright_gui.plain import PlainLabel, WrapLabel, caption, tooltip
 from cachewright_gui.widgets.cells import scaled
@@ -117,7 +117,6 @@ class ReviewRepairs(QDialog):
         self.cancel.setDefault(True)
         self.copy = QPushButton("Copy as command")
         self.copy.setAutoDefault(False)
-        self.copy.setIcon(icons.icon("copy"))
         self.apply.clicked.connect(self.accept)
         self.cancel.clicked.connect(self.reject)
         self.copy.clicked.connect(self._copy)
@@ -165,6 +164,7 @@ class ReviewRepairs(QDialog):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(inner)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         buttons = QHBoxLayout()
         buttons.addWidget(self.copy)

@@ -90,8 +90,9 @@ def repair_words(finding: Finding) -> str:
     if offer is None:
         in_use = finding.verdict in {EntryVerdict.BUSY, HoldVerdict.HELD}
         return "None: in use" if in_use else "None offered"
-    title = wording.STEP_TITLE[offer.step]
-    return f"{title}, to be confirmed" if offer.confirm is Confirm.TYPED else title
+    if offer.confirm is Confirm.TYPED:
+        return "Needs confirmation"
+    return wording.STEP_TITLE[offer.step]
 
 
 def shown_path(path: bytes) -> str:
@@ -121,7 +122,7 @@ def problems() -> ReportModel[Problem]:
                 "Verdict",
                 lambda one: finding_chip(one.finding).word,
                 lambda one: _WEIGHT[one.finding.verdict],
-                128,
+                118,
                 chip=lambda one: finding_chip(one.finding),
             ),
             Column(
@@ -137,23 +138,26 @@ def problems() -> ReportModel[Problem]:
                 "Size",
                 lambda one: _size(one.finding.size),
                 lambda one: one.finding.size,
-                92,
+                84,
                 hint=lambda one: wording.exact_size(one.finding.size),
                 right=True,
+                spare=3,
             ),
             Column(
                 "Age",
                 lambda one: wording.age(one.finding.changed_ns),
                 lambda one: -one.finding.changed_ns,
-                122,
+                118,
                 hint=lambda one: wording.exact_time(one.finding.changed_ns),
+                spare=2,
             ),
             Column(
                 "Repair",
                 lambda one: repair_words(one.finding),
                 lambda one: repair_words(one.finding),
-                176,
+                150,
                 hint=lambda one: offer.why if (offer := one.finding.repair) is not None else "",
+                spare=1,
             ),
         ),
         key=lambda one: one.finding.id,
@@ -188,7 +192,7 @@ def locks() -> ReportModel[LockReport]:
                 "Verdict",
                 lambda one: chip(one.verdict).word,
                 lambda one: _WEIGHT[one.verdict],
-                128,
+                118,
                 chip=lambda one: chip(one.verdict),
             ),
             Column(
@@ -198,19 +202,21 @@ def locks() -> ReportModel[LockReport]:
                 detail=lambda one: one.explanation,
                 hint=lambda one: f"{one.subject}\n{one.explanation}\n{shown_path(one.path)}",
             ),
-            Column("Holder", holder_words, holder_words, 190, hint=_holders_hint),
+            Column("Holder", holder_words, holder_words, 176, hint=_holders_hint, spare=1),
             Column(
                 "Kind",
                 lambda one: _KIND_WORD[one.kind],
                 lambda one: one.kind.value,
-                160,
+                148,
+                spare=3,
             ),
             Column(
                 "Age",
                 lambda one: wording.age(one.changed_ns),
                 lambda one: -one.changed_ns,
-                122,
+                118,
                 hint=lambda one: wording.exact_time(one.changed_ns),
+                spare=2,
             ),
         ),
         key=lambda one: (one.path, one.id),
@@ -225,7 +231,7 @@ def staging() -> ReportModel[StagingReport]:
                 "Verdict",
                 lambda one: staging_chip(one.verdict).word,
                 lambda one: _WEIGHT[one.verdict],
-                128,
+                118,
                 chip=lambda one: staging_chip(one.verdict),
             ),
             Column(
@@ -235,22 +241,30 @@ def staging() -> ReportModel[StagingReport]:
                 detail=lambda one: one.explanation,
                 hint=lambda one: f"{one.name}\n{one.explanation}\n{shown_path(one.path)}",
             ),
-            Column("Holder", holder_words, holder_words, 190, hint=_holders_hint),
+            Column("Holder", holder_words, holder_words, 176, hint=_holders_hint, spare=1),
             Column(
                 "Size",
                 lambda one: wording.size(one.size),
                 lambda one: one.size,
-                92,
+                84,
                 hint=lambda one: wording.exact_size(one.size),
                 right=True,
             ),
-            Column("Files", lambda one: f"{one.files:,}", lambda one: one.files, 76, right=True),
+            Column(
+                "Files",
+                lambda one: f"{one.files:,}",
+                lambda one: one.files,
+                76,
+                right=True,
+                spare=3,
+            ),
             Column(
                 "Last change",
                 lambda one: wording.age(one.changed_ns),
                 lambda one: -one.changed_ns,
-                122,
+                118,
                 hint=lambda one: wording.exact_time(one.changed_ns),
+                spare=2,
             ),
         ),
         key=lambda one: one.path,
@@ -265,7 +279,7 @@ def history() -> ReportModel[HistoryItem]:
                 "Result",
                 lambda one: history_chip(one).word,
                 lambda one: history_chip(one).word,
-                128,
+                118,
                 chip=history_chip,
             ),
             Column(

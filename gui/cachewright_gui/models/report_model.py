@@ -36,7 +36,8 @@ class Chip:
 class Column(Generic[T]):
     """One column: what is read, what is added in small below it, what it is sorted by.
 
-    ``width`` 0 takes the room that is left.
+    ``width`` 0 takes the room that is left.  Where that gets too little, the columns with the
+    highest ``spare`` are hidden first; 0 never.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Column(Generic[T]):
     hint: Callable[[T], str] | None = None
     chip: Callable[[T], Chip] | None = None
     right: bool = False
+    spare: int = 0
 
 
 class ReportModel(QAbstractTableModel, Generic[T]):

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from cachewright.text import elide
 from cachewright_gui import icons
 from cachewright_gui.plain import PlainLabel, WrapLabel, caption, tooltip
 from cachewright_gui.widgets.cells import scaled
@@ -67,8 +68,9 @@ class StartPage(QWidget):
                 "Or one of these" if caches else "No known cache was found on this computer."
             )
         for place in caches:
-            button = QPushButton(caption(f"{place.title}   {place.path}"))
+            words = f"{place.title}   {elide(place.path, 48)}"
+            button = QPushButton(caption(words))
             button.setToolTip(tooltip(place.path))
             button.clicked.connect(lambda _checked=False, it=place: self.wanted.emit(it))
-            button.setMaximumWidth(560)
+            button.setFixedWidth(440)
             self._places.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -71,12 +71,11 @@ def draw_text(
     painter.drawText(area, _RIGHT if right else _LEFT, shown)
 
 
-def draw_two_lines(
-    painter: QPainter, brushes: Brushes, area: QRect, text: str, detail: str
-) -> None:
+def draw_title(painter: QPainter, brushes: Brushes, area: QRect, text: str, detail: str) -> None:
     upper, lower = brushes.metrics.height(), brushes.small_metrics.height()
     gap = 2
-    top = area.top() + (area.height() - upper - lower - gap) // 2
+    lines = _two_lines(brushes.small_metrics, display(detail), area.width())
+    top = area.top() + (area.height() - upper - lower * len(lines) - gap) // 2
     painter.setFont(brushes.font)
     painter.setPen(brushes.text)
     first = QRect(area.left(), top, area.width(), upper)
@@ -84,11 +83,23 @@ def draw_two_lines(
     painter.drawText(first, _LEFT, shown)
     painter.setFont(brushes.small)
     painter.setPen(brushes.faint)
-    second = QRect(area.left(), top + upper + gap, area.width(), lower)
-    shown = brushes.small_metrics.elidedText(
-        display(detail), Qt.TextElideMode.ElideRight, area.width()
-    )
-    painter.drawText(second, _LEFT, shown)
+    for row, line in enumerate(lines):
+        second = QRect(area.left(), top + upper + gap + row * lower, area.width(), lower)
+        painter.drawText(second, _LEFT, line)
+
+
+def _two_lines(metrics: QFontMetrics, text: str, width: int) -> list[str]:
+    """The text on one line, or broken at a space and cut with an ellipsis on the second."""
+    if metrics.horizontalAdvance(text) <= width:
+        return [text] if text else []
+    fits = len(text)
+    while fits and metrics.horizontalAdvance(text, fits) > width:
+        fits = min(fits - 1, fits * width // metrics.horizontalAdvance(text, fits) + 1)
+    cut = text.rfind(" ", 0, fits + 1)
+    if cut <= 0:
+        return [metrics.elidedText(text, Qt.TextElideMode.ElideRight, width)]
+    rest = metrics.elidedText(text[cut + 1 :], Qt.TextElideMode.ElideRight, width)
+    return [text[:cut], rest]
 
 
 def draw_chip(painter: QPainter, brushes: Brushes, area: QRect, chip: Chip) -> None:

@@ -18,7 +18,7 @@ from cachewright_gui.models.contents_model import (
     VERDICT,
     ContentsModel,
 )
-from cachewright_gui.theme import TONE, Tone, mix, shade
+from cachewright_gui.theme import TONE, mix, shade
 from cachewright_gui.widgets.cells import Brushes, draw_text
 from cachewright_gui.widgets.rows_view import RowsView
 
@@ -26,7 +26,7 @@ _INDENT: Final = 18
 _DEEPEST: Final = 24
 """Levels beyond this are indented no further, so that a name stays in sight."""
 
-_WIDTHS: Final = {VERDICT: 158, SIZE: 132, FILES: 84, CHANGED: 136}
+_WIDTHS: Final = {VERDICT: 150, SIZE: 112, FILES: 70, CHANGED: 118}
 
 
 class ContentsView(RowsView):
@@ -43,6 +43,7 @@ class ContentsView(RowsView):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for section, width in _WIDTHS.items():
             header.resizeSection(section, width)
+        self.set_spare((CHANGED, FILES))
         header.setSortIndicatorClearable(False)
         header.setSortIndicator(NAME, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
@@ -65,6 +66,8 @@ class ContentsView(RowsView):
         self._draw_verdict(painter, brushes, item, self.cell(VERDICT, area))
         self._draw_size(painter, brushes, item, self.cell(SIZE, area))
         for section in (FILES, CHANGED):
+            if self.isColumnHidden(section):
+                continue
             draw_text(
                 painter,
                 brushes,
@@ -157,9 +160,9 @@ class ContentsView(RowsView):
         if verdict is None:
             return
         colours = shade(TONE[verdict], brushes.palette)
-        tone: QColor = colours.ink if TONE[verdict] is not Tone.FAINT else brushes.faint
+        tone: QColor = colours.ink if own is not None else brushes.faint
         name = icons.VERDICT_ICON[verdict]
-        mark = icons.pixmap(name, colours.ink if own else brushes.faint, 14, brushes.ratio)
+        mark = icons.pixmap(name, colours.ink, 14, brushes.ratio)
         painter.drawPixmap(cell.left(), cell.center().y() - 7, mark)
         painter.setPen(tone)
         words = self.contents.verdict_words(row)
@@ -175,8 +178,9 @@ class ContentsView(RowsView):
             return
         whole = int(inventory.bytes_below[int(inventory.tree.parent[row])])
         share = int(inventory.bytes_below[row]) / whole if whole else 0.0
-        bar = QRect(cell.left(), cell.bottom() - 5, round(cell.width() * share), 3)
-        painter.fillRect(bar, mix(brushes.highlight, brushes.base, 0.45))
+        bar = QRect(cell.left() - 4, cell.top() + 4, 0, cell.height() - 8)
+        bar.setWidth(round((cell.width() + 8) * share))
+        painter.fillRect(bar, mix(brushes.highlight, brushes.base, 0.16))
         draw_text(painter, brushes, cell, self.contents.text(row, SIZE), right=True)
 
     @Slot()

@@ -6,9 +6,9 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from cachewright.model import HoldVerdict, Severity
-from cachewright_gui import icons, wording
+from cachewright_gui import wording
 from cachewright_gui.models.lists import shown_path
-from cachewright_gui.plain import PlainLabel, caption, tooltip
+from cachewright_gui.plain import ElideLabel, caption, tooltip
 from cachewright_gui.session import State
 from cachewright_gui.widgets.cells import scaled
 from cachewright_gui.widgets.health_bar import HealthBar
@@ -19,12 +19,12 @@ class Header(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = PlainLabel()
+        self.title = ElideLabel()
         self.title.setFont(scaled(self.font(), 1.5, bold=True))
-        self.place = PlainLabel()
+        self.place = ElideLabel()
         self.place.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         for label in (self.title, self.place):
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.health = HealthBar()
         self.verify = QPushButton("Verify all")
         self.clean = QPushButton("Clean stale")
@@ -67,10 +67,6 @@ class Header(QWidget):
             tooltip(waits or "Preview the removal of what is proven to be left behind")
         )
         self.review.setToolTip(tooltip(waits or "Preview every repair before anything is done"))
-        self.verify.setIcon(icons.icon("verify"))
-        self.clean.setIcon(icons.icon("clean"))
-        ink = self.palette().color(QPalette.ColorRole.HighlightedText)
-        self.review.setIcon(icons.icon("repair", ink if self.review.isEnabled() else None))
 
     def show_place(self, state: State) -> None:
         """Path, numbers and how long ago it was looked at; called each second."""

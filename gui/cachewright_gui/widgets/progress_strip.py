@@ -12,8 +12,8 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from cachewright.model import Progress
-from cachewright_gui import icons, wording
-from cachewright_gui.plain import PlainLabel
+from cachewright_gui import wording
+from cachewright_gui.plain import ElideLabel, PlainLabel
 from cachewright_gui.session import Phase, State
 
 _STAGE_WORDS: Final = {
@@ -124,9 +124,9 @@ class ProgressStrip(QWidget):
         self.bar.setMinimumWidth(120)
         self.bar.setMaximumWidth(320)
         self.bar.setAccessibleName("Progress")
-        self.amounts = PlainLabel()
+        self.amounts = ElideLabel()
         self.amounts.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.amounts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.amounts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.pause = QPushButton("Pause")
         self.stop = QPushButton("Cancel")
         self.pause.clicked.connect(self._pause_clicked)
@@ -139,6 +139,7 @@ class ProgressStrip(QWidget):
         row.addWidget(self.amounts, 2)
         row.addWidget(self.pause)
         row.addWidget(self.stop)
+        self.setFixedHeight(self.pause.sizeHint().height() + 14)
         self.show_state(None)
 
     def show_state(self, state: State | None) -> None:
@@ -153,8 +154,6 @@ class ProgressStrip(QWidget):
         self.stop.setEnabled(not state.stopping)
         self._paused = state.paused
         self.pause.setText("Resume" if state.paused else "Pause")
-        self.pause.setIcon(icons.icon("resume" if state.paused else "pause"))
-        self.stop.setIcon(icons.icon("stop"))
         self.stage.setText(running_words(state))
         if state.paused:
             self._speed.forget()

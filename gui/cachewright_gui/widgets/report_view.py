@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QHeaderView, QWidget
 
 from cachewright_gui.models.report_model import ReportModel
-from cachewright_gui.widgets.cells import Brushes, draw_chip, draw_text, draw_two_lines
+from cachewright_gui.widgets.cells import Brushes, draw_chip, draw_text, draw_title
 from cachewright_gui.widgets.rows_view import RowsView
 
 
@@ -20,13 +20,15 @@ class ReportView(RowsView):
         super().__init__(name, parent)
         self.reports = model
         self.setModel(model)
-        self.set_row_lines(2)
+        self.set_row_lines(3)
         header = self.horizontalHeader()
         for section, column in enumerate(model.columns):
             if column.width:
                 header.resizeSection(section, column.width)
             else:
                 header.setSectionResizeMode(section, QHeaderView.ResizeMode.Stretch)
+        spare = [section for section, column in enumerate(model.columns) if column.spare]
+        self.set_spare(sorted(spare, key=lambda section: -model.columns[section].spare))
         self.setSortingEnabled(True)
 
     def is_fresh(self, row: int) -> bool:
@@ -38,11 +40,13 @@ class ReportView(RowsView):
     def draw_row(self, painter: QPainter, brushes: Brushes, row: int, area: QRect) -> None:
         item = self.reports.item(row)
         for section, column in enumerate(self.reports.columns):
+            if self.isColumnHidden(section):
+                continue
             cell = self.cell(section, area)
             if column.chip is not None:
                 draw_chip(painter, brushes, cell, column.chip(item))
             elif column.detail is not None:
-                draw_two_lines(painter, brushes, cell, column.text(item), column.detail(item))
+                draw_title(painter, brushes, cell, column.text(item), column.detail(item))
             else:
                 draw_text(painter, brushes, cell, column.text(item), right=column.right)
         super().draw_row(painter, brushes, row, area)

@@ -8,16 +8,18 @@ visible rows; selection, keys, headers and accessibility stay Qt's.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from cachewright_gui.models.report_model import Index
 from cachewright_gui.widgets.cells import Brushes
 
 _TINT_TICK_MS: Final = 400
+_LEAST_STRETCH: Final = 230
 
 
 class RowsView(QTableView):
@@ -53,19 +55,40 @@ class RowsView(QTableView):
         self._tint.setInterval(_TINT_TICK_MS)
         self._tint.timeout.connect(self._tint_tick)
         self.last_paint_s = 0.0
+        self._spare: list[int] = []
+        self._widths: dict[int, int] = {}
         self.set_row_lines(1)
 
     def set_row_lines(self, lines: int) -> None:
-        """Fix the height of every row for one or two lines of text."""
+        """Fix the height of every row: one line of text, and small ones below it."""
         brushes = Brushes(self)
         height = brushes.metrics.height() + 10
         if lines > 1:
-            height = brushes.metrics.height() + brushes.small_metrics.height() + 18
+            height += (lines - 1) * brushes.small_metrics.height() + 6
         vertical = self.verticalHeader()
         vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         vertical.setMinimumSectionSize(height)
         vertical.setDefaultSectionSize(height)
         self.verticalScrollBar().setSingleStep(height)
+
+    def set_spare(self, sections: Sequence[int]) -> None:
+        """Columns that are hidden, in this order, before the stretching one gets too narrow."""
+        self._spare = list(sections)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        header = self.horizontalHeader()
+        fixed = sum(
+            header.sectionSize(section)
+            for section in range(header.count())
+            if header.sectionResizeMode(section) is not QHeaderView.ResizeMode.Stretch
+            and section not in self._spare
+        )
+        room = self.viewport().width() - fixed - _LEAST_STRETCH
+        for section in reversed(self._spare):
+            width = self._widths.setdefault(section, header.sectionSize(section))
+            self.setColumnHidden(section, room < width)
+            room -= width
 
     def set_empty(self, title: str, text: str = "") -> None:
         """What stands where rows would be."""

@@ -17,10 +17,12 @@ def sole_opener(fd: int) -> bool | None:
     """Whether ``fd`` (a regular file, opened for reading) is the only open description.
 
     True: nobody else on this computer has it open, mapped or running.  False: somebody has.
-    None: the file system or our rights do not allow the question.  Where a server or FUSE
-    stands behind the file system the answer may say too little: ask on local ones.  The lease is dropped at
-    once; call it only when deciding or acting, since another's non-blocking open fails while
-    it lasts.  Safe from any thread: no signal disposition is changed.
+    None: the file system or our rights do not allow the question.  Ask on local file systems
+    only: one with a server or FUSE behind it may grant what it cannot promise.
+
+    The lease is dropped at once; call this only when deciding or acting, since another's
+    non-blocking open fails while it lasts.  Safe from any thread: no signal disposition is
+    changed.
     """
     if sys.platform != "linux":
         return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +15,7 @@ from cachewright.repair.operations import PutBack
 from cachewright.repair.records import pack, unpack
 from cachewright.repair.work import Work, held, outcome
 from cachewright.storage.anchored import Directory
+from cachewright.text import decode_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +37,11 @@ class ModeChange:
 
 def file_names(detail: Mapping[str, Any]) -> tuple[bytes, ...]:
     """The files of a step's ``detail``: ``{"files": [...]}`` with names relative to the entry,
-    each a string or, where it is not UTF-8, ``{"base64": "..."}``.  ``ValueError`` if odd."""
+    each as ``text.encode_name`` spells it.  ``ValueError`` if odd."""
     files = detail.get("files")
     if not isinstance(files, list | tuple) or not files:
         raise ValueError("the step does not say which files")
-    return tuple(_file_name(one) for one in files)
-
-
-def _file_name(one: object) -> bytes:
-    if isinstance(one, str):
-        return one.encode("utf-8")
-    if isinstance(one, Mapping) and isinstance(one.get("base64"), str):
-        try:
-            return base64.b64decode(one["base64"], validate=True)
-        except binascii.Error as error:
-            raise ValueError("a file name is spelled wrongly") from error
-    raise ValueError("a file name is spelled wrongly")
+    return tuple(map(decode_name, files))
 
 
 def restore_exec_bit(work: Work, step: PlanStep) -> Outcome:

@@ -105,9 +105,9 @@ class Checking:
         staging = residue.first(around.survey)
         watcher.staging(staging)
         self._show_findings(locks, staging, final=False)
-        gaps = list(self.tree.errors)
+        gaps = {gap.path: gap for gap in self.tree.errors}
         if self._options.verify:
-            gaps.extend(self._verify(pairs, around))
+            gaps |= {gap.path: gap for gap in self._verify(pairs, around)}
         staging = residue.final(staging, around.look, watcher.progress, self._cancel)
         watcher.staging(staging)
         found = self._show_findings(locks, staging, final=True)
@@ -119,7 +119,7 @@ class Checking:
             locks=locks,
             staging=staging,
             findings=found,
-            gaps=tuple(gaps),
+            gaps=tuple(gaps.values()),
             uninspected=around.uninspected,
             size=int(self.tree.total_bytes[0]),
             files=int(self.tree.total_files[0]),

@@ -27,7 +27,7 @@ def lines(
     made = [Place("On this computer")]
     made += [_line(one.name, one.root, one.format, states) for one in found]
     if not found:
-        made.append(Place("Looking…" if searching else "None found"))
+        made.append(Place("Looking…" if searching else "None found", note=True))
     known = {one.root for one in found}
     others = _unique(recent, states, known)
     if others:

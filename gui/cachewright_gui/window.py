@@ -187,7 +187,7 @@ class MainWindow(QMainWindow):
         for button in (acts["undo"].triggered, acts["undo-last"].triggered):
             button.connect(self._undo_last)
         for page, name in enumerate(("problems", "contents", "locks", "staging", "history")):
-            acts[name].triggered.connect(partial(self.cache.tabs.setCurrentIndex, page))
+            acts[name].triggered.connect(partial(self._go_to, page))
         for trigger in (acts["verify"].triggered, header.verify.clicked):
             trigger.connect(self._verify)
         acts["pause"].triggered.connect(self._toggle_pause)
@@ -426,6 +426,9 @@ class MainWindow(QMainWindow):
     def _undo_one(self, operation: str) -> None:
         if self._current is not None:
             self.repairs.undo(self._current, operation)
+
+    def _go_to(self, page: int, _checked: bool = False) -> None:
+        self.cache.go_to(page)
 
     @Slot(int)
     def _page_turned(self, page: int) -> None:

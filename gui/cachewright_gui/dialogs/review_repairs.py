@@ -48,11 +48,12 @@ class StepRow(QWidget):
         words.setFont(scaled(self.font(), 1.0, bold=True))
         size = PlainLabel(wording.size(step.size) if step.size else "")
         size.setToolTip(tooltip(wording.exact_size(step.size)))
-        why = WrapLabel(step.why)
-        place = WrapLabel(shown_path(step.path))
-        for label in (why, place):
-            label.setFont(scaled(self.font(), 0.92))
-            label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        details = [step.why]
+        if display(step.subject) not in display(step.path):
+            details.append(shown_path(step.path))
+        if step.source is not None and display(step.source) not in step.why:
+            details.append(f"from {shown_path(step.source)}")
+        words.setToolTip(tooltip(shown_path(step.path)))
         grid = QGridLayout(self)
         grid.setContentsMargins(12, 10, 12, 10)
         grid.setHorizontalSpacing(10)
@@ -60,14 +61,12 @@ class StepRow(QWidget):
         grid.addWidget(self.box, 0, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(words, 0, 1)
         grid.addWidget(size, 0, 2, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
-        grid.addWidget(why, 1, 1, 1, 2)
-        grid.addWidget(place, 2, 1, 1, 2)
+        for row, text in enumerate(details, start=1):
+            label = WrapLabel(text)
+            label.setFont(scaled(self.font(), 0.92))
+            label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+            grid.addWidget(label, row, 1, 1, 2)
         grid.setColumnStretch(1, 1)
-        if step.source is not None:
-            source = WrapLabel(f"from {shown_path(step.source)}")
-            source.setFont(scaled(self.font(), 0.92))
-            source.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-            grid.addWidget(source, 3, 1, 1, 2)
         if step.confirm is Confirm.TYPED:
             self._ask_to_type(grid)
         else:

@@ -155,7 +155,7 @@ def problems() -> ReportModel[Problem]:
                 "Repair",
                 lambda one: repair_words(one.finding),
                 lambda one: repair_words(one.finding),
-                150,
+                160,
                 hint=lambda one: offer.why if (offer := one.finding.repair) is not None else "",
                 spare=1,
             ),
@@ -167,6 +167,7 @@ def problems() -> ReportModel[Problem]:
             one.title.casefold(),
             one.finding.path,
         ),
+        glance=lambda one: (one.finding.verdict, one.finding.explanation),
     )
 
 
@@ -221,6 +222,7 @@ def locks() -> ReportModel[LockReport]:
         ),
         key=lambda one: (one.path, one.id),
         default_order=lambda one: (_WEIGHT[one.verdict], one.subject.casefold(), one.path),
+        glance=lambda one: (one.verdict, holder_words(one)),
     )
 
 
@@ -269,6 +271,7 @@ def staging() -> ReportModel[StagingReport]:
         ),
         key=lambda one: one.path,
         default_order=lambda one: (_WEIGHT[one.verdict], one.name.casefold(), one.path),
+        glance=lambda one: (one.verdict, one.size, holder_words(one)),
     )
 
 
@@ -304,4 +307,5 @@ def history() -> ReportModel[HistoryItem]:
         ),
         key=lambda one: one.id,
         default_order=lambda one: -one.at_ns,
+        glance=lambda one: (one.result, one.undone),
     )

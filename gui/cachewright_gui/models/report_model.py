@@ -52,19 +52,22 @@ class Column(Generic[T]):
 
 
 class ReportModel(QAbstractTableModel, Generic[T]):
-    """Reports in rows; ``key`` tells which report is the same one after a refresh."""
+    """Reports in rows; ``key`` tells which report is the same one after a refresh, and
+    ``glance`` what of it a person would notice to have changed."""
 
     def __init__(
         self,
         columns: Sequence[Column[T]],
         key: Callable[[T], Hashable],
         default_order: Callable[[T], Any],
+        glance: Callable[[T], Hashable],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self._key = key
         self._default_order = default_order
+        self._glance = glance
         self._items: list[T] = []
         self._keys: list[Hashable] = []
         self._fresh: dict[Hashable, float] = {}
@@ -192,12 +195,16 @@ class ReportModel(QAbstractTableModel, Generic[T]):
 
     def _replace_changed(self, wanted: dict[Hashable, T]) -> set[Hashable]:
         rows = [row for row, key in enumerate(self._keys) if wanted[key] != self._items[row]]
+        seen: set[Hashable] = set()
         for row in rows:
-            self._items[row] = wanted[self._keys[row]]
+            key = self._keys[row]
+            if self._glance(wanted[key]) != self._glance(self._items[row]):
+                seen.add(key)
+            self._items[row] = wanted[key]
         if rows:
             last = len(self.columns) - 1
             self.dataChanged.emit(self.index(rows[0], 0), self.index(rows[-1], last))
-        return {self._keys[row] for row in rows}
+        return seen
 
     def _insert_new(self, keys: list[Hashable], wanted: dict[Hashable, T]) -> set[Hashable]:
         """``keys`` are all rows in their new order; those that are here are in it already."""

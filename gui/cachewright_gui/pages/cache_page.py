@@ -120,7 +120,7 @@ class CachePage(QWidget):
             self.header.show_state(state)
             self._show_counts(state)
             self._show_empty(state)
-            self.problems.select_first()
+            self._pages()[self.page].select_first()
             self._show_story()
 
     def show_history(self, items: tuple[HistoryItem, ...]) -> None:
@@ -131,6 +131,11 @@ class CachePage(QWidget):
             "Nothing was repaired yet.", "Every repair is listed here and can be undone."
         )
         self._show_story()
+
+    def go_to(self, page: int) -> None:
+        """Bring a page to the front, ready for keys."""
+        self.tabs.setCurrentIndex(page)
+        self._pages()[page].view.setFocus()
 
     def tick(self) -> None:
         """A second has passed: ages are told anew."""
@@ -200,14 +205,17 @@ class CachePage(QWidget):
             self.evidence.show_story(told, can_act=can_act)
         elif state is not None and state.phase is Phase.FAILED:
             self.evidence.show_blank("The cache could not be opened", state.error)
-        else:
+        elif self._pages()[self.page].model.rowCount():
             self.evidence.show_blank(
                 "Nothing is selected", "Select a row to see why it has its verdict."
             )
+        else:
+            self.evidence.show_blank("", "")
 
     @Slot(int)
     def _turn(self, page: int) -> None:
         self.stack.setCurrentIndex(page)
+        self._pages()[page].select_first()
         self._show_story()
         self.turned.emit(page)
 

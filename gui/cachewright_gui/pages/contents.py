@@ -29,6 +29,11 @@ class ContentsPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.view)
 
+    def select_first(self) -> None:
+        """Select the first row where none is."""
+        if self.view.current_row() < 0 and self.model.rowCount():
+            self.view.setCurrentIndex(self.model.index(0, 0))
+
     def show_state(self, state: State) -> None:
         """Show the inventory as it is now."""
         if state is not self._state:

@@ -31,6 +31,8 @@ class ListPage(QWidget, Generic[T]):
         self.model = model
         self._story = story
         self._shown: object = None
+        self._by_itself = True
+        self._selecting = False
         self.view = ReportView(name, model, self)
         self.view.chosen.connect(self._chosen)
         column = QVBoxLayout(self)
@@ -41,13 +43,18 @@ class ListPage(QWidget, Generic[T]):
         """Show these; ``of`` is whose they are: rows of another are not tinted as new."""
         same = of == self._shown
         self._shown = of
+        self._by_itself = self._by_itself or not same
         self.model.set_items(items, tint=same)
         self.view.watch_tint()
 
     def select_first(self) -> None:
-        """Select the first row where none is."""
-        if self.view.current_row() < 0 and self.model.rowCount():
+        """Keep the first row selected until the person selects another."""
+        if self.view.current_row() < 0:
+            self._by_itself = True
+        if self._by_itself and self.view.current_row() != 0 and self.model.rowCount():
+            self._selecting = True
             self.view.setCurrentIndex(self.model.index(0, 0))
+            self._selecting = False
 
     def current(self) -> T | None:
         row = self.view.current_row()
@@ -60,4 +67,6 @@ class ListPage(QWidget, Generic[T]):
 
     @Slot()
     def _chosen(self) -> None:
+        if not self._selecting:
+            self._by_itself = False
         self.chosen.emit()

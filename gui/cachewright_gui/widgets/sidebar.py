@@ -38,7 +38,7 @@ _ROOT = QModelIndex()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One line: a heading (``root`` None) or a cache."""
+    """One line: a cache, or, where ``root`` is None, a heading or a ``note`` below one."""
 
     title: str
     root: bytes | None = None
@@ -49,6 +49,7 @@ class Place:
     state_word: str = ""
     badge: int = 0
     path: str = ""
+    note: bool = False
 
 
 class PlaceModel(QAbstractListModel):
@@ -108,7 +109,8 @@ class _PlaceDelegate(QStyledItemDelegate):
         model = index.model()
         assert isinstance(model, PlaceModel)  # noqa: S101 - likewise
         if model.places[index.row()].root is None:
-            return QSize(100, brushes.small_metrics.height() + (14 if index.row() == 0 else 24))
+            first = index.row() == 0 or model.places[index.row()].note
+            return QSize(100, brushes.small_metrics.height() + (14 if first else 24))
         return QSize(100, brushes.metrics.height() + brushes.small_metrics.height() + 16)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -121,7 +123,7 @@ class _PlaceDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if place.root is None:
-            painter.setFont(brushes.bold)
+            painter.setFont(brushes.small if place.note else brushes.bold)
             painter.setPen(brushes.faint)
             words = area.adjusted(12, 0, -8, -5)
             flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom

@@ -42,6 +42,7 @@ TABLE: Final = (
     Entry("View", "staging", "Staging", "Ctrl+4"),
     Entry("View", "history", "History", "Ctrl+5"),
     Entry("View"),
+    Entry("View", "map", "Show map", "F9"),
     Entry("Verify", "verify", "Verify all", "F5", "verify"),
     Entry("Verify"),
     Entry("Verify", "pause", "Pause", "F6", "pause"),

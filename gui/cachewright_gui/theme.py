@@ -162,6 +162,10 @@ QTabBar::tab:selected {
   color: palette(window-text); border-bottom-color: palette(highlight); font-weight: 600;
 }
 QTabBar::tab:selected:focus { background: palette(midlight); }
+QLineEdit, QListWidget {
+  border: 1px solid palette(mid); border-radius: 6px; padding: 4px 7px; background: palette(base);
+}
+QLineEdit:focus, QListWidget:focus { border: 2px solid palette(highlight); padding: 3px 6px; }
 QSplitter::handle { background: palette(mid); }
 QMenuBar { background: palette(window); }
 QScrollBar { background: transparent; border: none; margin: 0; }

@@ -197,6 +197,9 @@ class MainWindow(QMainWindow):
         for trigger in (acts["clean"].triggered, header.clean.clicked):
             trigger.connect(self._review_stale)
         acts["staging-only"].triggered.connect(self._review_staging)
+        acts["map"].setCheckable(True)
+        acts["map"].setChecked(True)
+        acts["map"].toggled.connect(self.cache.contents.show_map)
         acts["keys"].triggered.connect(self._show_keys)
         acts["stale"].triggered.connect(self._explain_stale)
         acts["about"].triggered.connect(self._show_about)
@@ -219,16 +222,23 @@ class MainWindow(QMainWindow):
         geometry = self._store.shape("window")
         if geometry is not None:
             self.restoreGeometry(geometry)
-        for name, splitter in (("main", self.splitter), ("evidence", self.cache.splitter)):
+        for name, splitter in self._splitters().items():
             state = self._store.shape(name)
             if state is not None:
                 splitter.restoreState(state)
 
     def _remember(self) -> None:
         self._store.set_shape("window", self.saveGeometry())
-        self._store.set_shape("main", self.splitter.saveState())
-        self._store.set_shape("evidence", self.cache.splitter.saveState())
+        for name, splitter in self._splitters().items():
+            self._store.set_shape(name, splitter.saveState())
         self._store.sync()
+
+    def _splitters(self) -> dict[str, QSplitter]:
+        return {
+            "main": self.splitter,
+            "evidence": self.cache.splitter,
+            "map": self.cache.contents.splitter,
+        }
 
     def _look_around(self) -> None:
         self.jobs.run(self._backend.discover, self._discovered, self._discovery_failed)

@@ -40,7 +40,7 @@ HEALTH_PHRASE: Final[dict[EntryVerdict, str]] = {
 
 HEALTH_SHORT: Final[dict[EntryVerdict, str]] = {
     **HEALTH_PHRASE,
-    EntryVerdict.UNVERIFIABLE: "without checksum",
+    EntryVerdict.UNVERIFIABLE: "no checksum",
     EntryVerdict.BUSY: "in use",
     EntryVerdict.UNCHECKED: "not checked",
 }

@@ -12,7 +12,6 @@ from dataclasses import replace
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDialog,
     QFrame,
     QGridLayout,
@@ -30,6 +29,7 @@ from cachewright_gui import wording
 from cachewright_gui.models.lists import shown_path
 from cachewright_gui.plain import PlainLabel, WrapLabel, caption, tooltip
 from cachewright_gui.widgets.cells import scaled
+from cachewright_gui.widgets.tick_box import TickBox
 
 
 class StepRow(QWidget):
@@ -41,7 +41,7 @@ class StepRow(QWidget):
         super().__init__(parent)
         self.step = step
         title = f"{wording.STEP_TITLE[step.step]}: {step.subject}"
-        self.box = QCheckBox()
+        self.box = TickBox()
         self.box.setAccessibleName(display(title))
         self.typed = QLineEdit()
         words = WrapLabel(title)

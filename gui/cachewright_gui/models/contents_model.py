@@ -120,7 +120,7 @@ class ContentsModel(QAbstractTableModel):
 
     def reveal(self, row: int) -> int | None:
         """Open every directory above an inventory row; where it is shown then."""
-        if self.inventory is None or not 0 < row < len(self.inventory.tree):
+        if self.inventory is None or not 0 < row < len(self.inventory):
             return None
         above = []
         at = int(self.inventory.tree.parent[row])
@@ -171,11 +171,10 @@ class ContentsModel(QAbstractTableModel):
         counts = self.marks.below[row]
         total = sum(counts.values())
         phrase = wording.HEALTH_SHORT[worst]
-        return (
-            f"{counts[worst]:,} {phrase}"
-            if counts[worst] == total
-            else (f"{counts[worst]:,} of {total:,} {phrase}")
-        )
+        if total == 1:
+            return phrase
+        of_all = "" if counts[worst] == total else f" of {total:,}"
+        return f"{counts[worst]:,}{of_all} {phrase}"
 
     def worst_below(self, row: int) -> EntryVerdict | None:
         counts = self.marks.below.get(row)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from cachewright_gui import story
 from cachewright_gui.jobs import Jobs
@@ -12,6 +13,7 @@ from cachewright_gui.models.ordering import Orders
 from cachewright_gui.session import State
 from cachewright_gui.story import Story
 from cachewright_gui.widgets.contents_view import ContentsView
+from cachewright_gui.widgets.treemap import Treemap
 
 
 class ContentsPage(QWidget):
@@ -25,9 +27,17 @@ class ContentsPage(QWidget):
         self.model = ContentsModel(Orders(jobs), self)
         self.view = ContentsView(self.model, self)
         self.view.chosen.connect(self._chosen)
+        self.map = Treemap(self)
+        self.map.picked.connect(self.view.select_inventory_row)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.addWidget(self.view)
+        self.splitter.addWidget(self.map)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setSizes([430, 180])
+        self.splitter.setHandleWidth(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.view)
+        column.addWidget(self.splitter)
 
     def select_first(self) -> None:
         """Select the first row where none is."""
@@ -40,12 +50,14 @@ class ContentsPage(QWidget):
             self._state = state
             self.model.forget()
         self.model.show(state.inventory, state.marks)
+        self.map.show_inventory(state.inventory, state.marks)
         self.view.viewport().update()
 
     def show_marks(self) -> None:
         """Verdicts changed: what is visible is painted anew."""
         if self._state is not None:
             self.model.take_marks(self._state.marks)
+            self.map.show_inventory(self.model.inventory, self._state.marks)
         self.view.viewport().update()
 
     def story(self) -> Story | None:
@@ -71,6 +83,17 @@ class ContentsPage(QWidget):
             int(inventory.tree.mtime_ns[row]),
         )
 
+    def show_map(self, wanted: bool) -> None:
+        """Show or hide the map below the tree."""
+        self.map.setVisible(wanted)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._state is not None:
+            self.map.show_inventory(self.model.inventory, self._state.marks)
+
     @Slot()
     def _chosen(self) -> None:
+        row = self.view.current_inventory_row()
+        self.map.choose(row if row is not None else -1)
         self.chosen.emit()

@@ -37,7 +37,7 @@ class StartPage(QWidget):
             "holds its locks and what crashed writers left behind, and repairs what you choose."
         )
         words.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        words.setFixedWidth(440)
+        words.setFixedSize(440, words.heightForWidth(440))
         self.open = QPushButton("Open cache…")
         self.open.setProperty("primary", True)
         self.open.clicked.connect(self.open_wanted)

@@ -55,7 +55,9 @@ class ContentsView(RowsView):
         place = self.current_row()
         return int(self.contents.rows[place]) if 0 <= place < len(self.contents.rows) else None
 
+    @Slot(int)
     def select_inventory_row(self, row: int) -> None:
+        """Open what leads to a row and make it current."""
         place = self.contents.reveal(row)
         if place is not None:
             self._go(place)

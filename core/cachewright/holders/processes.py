@@ -8,6 +8,7 @@ sent and the environment is never read.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from cachewright.text import display
 
 GONE: Final = (FileNotFoundError, ProcessLookupError)
 """How the kernel says that a process, or one of its descriptors, is no more."""
+
+UNSHOWN: Final = b"(a path too long to show)"
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0)
 _CHUNK: Final = 65_536
@@ -135,7 +138,14 @@ class Process:
             os.close(fd)
 
     def link(self, name: str) -> bytes:
-        return os.fsencode(os.readlink(name, dir_fd=self.fd))
+        """Where a link of this process leads; ``UNSHOWN`` where the path is longer than the
+        kernel shows (it is still found by device and inode)."""
+        try:
+            return os.fsencode(os.readlink(name, dir_fd=self.fd))
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            return UNSHOWN
 
     def names(self, name: str) -> list[str]:
         fd = os.open(name, _DIRECTORY, dir_fd=self.fd)

@@ -261,3 +261,28 @@ sys.stdin.readline()
         assert [holder.how for holder in seen.values()] == [("open:write",)]
         assert seen.keys().isdisjoint({1, inner.pid})
         inner.communicate(b"\n")
+
+
+DEEP = """
+levels = int(sys.argv[2])
+os.chdir(os.path.dirname(sys.argv[1]))
+for _ in range(levels):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+f = open("file", "wb")
+ready(os.fstat(f.fileno()).st_dev, os.fstat(f.fileno()).st_ino)
+for _ in range(levels):
+    os.unlink("file") if os.path.exists("file") else None
+    os.chdir("..")
+    os.rmdir("d" * 200)
+"""
+
+
+def test_a_path_longer_than_the_kernel_shows_is_found_by_number(
+    place: Path, other: Starter
+) -> None:
+    one = other(DEEP, place, 30)
+    device, inode = map(int, one.said)
+    (holder,) = look(place).of({(device, inode)})
+    assert (holder.pid, holder.how) == (one.pid, ("open:write",))
+    one.end()

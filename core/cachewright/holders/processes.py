@@ -24,7 +24,7 @@ from cachewright.text import display
 GONE: Final = (FileNotFoundError, ProcessLookupError)
 """How the kernel says that a process, or one of its descriptors, is no more."""
 
-UNSHOWN: Final = b"(a path too long to show)"
+UNSHOWN: Final = b"/(a path too long to show)"
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0)
 _CHUNK: Final = 65_536

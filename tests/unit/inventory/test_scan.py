@@ -20,8 +20,9 @@ import pytest
 
 from cachewright.errors import Cancelled, RootVanished, WorkerFailed
 from cachewright.inventory import reading
+from cachewright.inventory.reading import Reader
 from cachewright.inventory.tree import Tree, scan_subtree
-from cachewright.inventory.wire import LATEST_NS
+from cachewright.inventory.wire import LATEST_NS, Request, Settings
 from cachewright.model import CancelToken, Progress, Role, Rule, Type
 from cachewright.storage.anchored import Directory
 
@@ -149,7 +150,7 @@ def test_a_rule_matches_whole_names_only(at: Path, scanned: Scanned) -> None:
 
 
 def test_the_worker_knows_a_container_as_the_model_does() -> None:
-    assert reading.CONTAINER == Role.CONTAINER
+    assert int(Role.CONTAINER) == reading.CONTAINER
 
 
 def test_links_are_listed_and_not_followed(at: Path, scanned: Scanned, tmp_path: Path) -> None:
@@ -168,10 +169,10 @@ def test_a_directory_that_became_a_link_is_not_followed(
 ) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret").touch()
-    settings = reading.Settings(root.identity.device, 60.0, {})
+    settings = Settings(root.identity.device, 60.0, {})
     shutil.rmtree(wide / "d03")
     (wide / "d03").symlink_to(tmp_path / "outside")
-    answer = reading.Reader(root.fd, settings).read([reading.Request(b"d03", 1, 0)], 100)
+    answer = Reader(root.fd, settings).read([Request(b"d03", 1, 0)], 100)
     assert len(answer) == 0
     assert len(answer.troubles) == 0
 

@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_children_sort_by_name_size_and_time(mixed: Path, root: Directory, rever
     tree = scan_subtree(root)
     children = list(tree.children(0))
     sizes, files = tree.totals()
-    ways: dict[str, Callable[[int], object]] = {
+    ways: dict[str, Callable[[int], Any]] = {
         "name": tree.name,
         "size": lambda row: int(sizes[row]),
         "files": lambda row: int(files[row]),
@@ -120,7 +121,7 @@ def test_children_sort_by_name_size_and_time(mixed: Path, root: Directory, rever
     for column, key in ways.items():
         order = tree.sorted_children(0, column, reverse).tolist()  # type: ignore[arg-type]
         assert order == sorted(children, key=key, reverse=reverse) or (
-            [key(row) for row in order] == sorted(map(key, children), reverse=reverse)  # type: ignore[type-var]
+            [key(row) for row in order] == sorted(map(key, children), reverse=reverse)
         )
         assert sorted(order) == children
     assert tree.sorted_children(children[-1], "name").tolist() == [] or tree.is_directory(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cachewright import holders
-from cachewright.errors import CachewrightError, InUse
+from cachewright.errors import CachewrightError, Changed, InUse
 from cachewright.holders.naming import names_of
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import Outcome, Result, StepKind
@@ -20,7 +20,7 @@ from cachewright.repair.operations import (
     operation,
     operations,
 )
-from cachewright.repair.quarantine import ITEM, Quarantine
+from cachewright.repair.quarantine import ITEM, Quarantine, same_thing
 from cachewright.repair.records import unpack
 from cachewright.repair.reopening import kept_place
 from cachewright.repair.subject import LookAround
@@ -103,6 +103,10 @@ def _purge(journal: Journal, one: Operation, kept: Kept, look: LookAround) -> Ou
 def _delete(journal: Journal, one: Operation, quarantine: Quarantine, look: LookAround) -> None:
     recorded = one.kept or {}
     with kept_place(recorded, quarantine, one.path) as place:
+        if not one.purge_started and not same_thing(
+            place.stat(ITEM), recorded["identity"], unchanged=True
+        ):
+            raise Changed(path=place.where(ITEM), what="a name was added or taken away")
         _refuse_users(place, look)
         about = {name: one.started[name] for name in ("step", "subject", "path", "root")}
         with operation(journal, new_id(), {**about, "purges": one.id}) as running:

@@ -179,11 +179,18 @@ def kept_at(place: Directory, operation: str, size: int) -> dict[str, Any]:
     }
 
 
-def same_thing(found: os.stat_result, recorded: Mapping[str, Any]) -> bool:
-    """Whether this is the very file or directory that was recorded: device, inode and type."""
+def same_thing(
+    found: os.stat_result, recorded: Mapping[str, Any], *, unchanged: bool = False
+) -> bool:
+    """Whether this is the very file or directory that was recorded: device, inode and type.
+
+    An inode is given to the next file as soon as the former is gone; with ``unchanged`` the
+    time of change must fit as well, which also tells a directory that got or lost a name.
+    """
     now = identity(found)
-    return (now.device, now.inode, stat.S_IFMT(now.mode)) == (
+    same = (now.device, now.inode, stat.S_IFMT(now.mode)) == (
         recorded["device"],
         recorded["inode"],
         stat.S_IFMT(recorded["mode"]),
     )
+    return same and (not unchanged or now.ctime_ns == recorded["ctime_ns"])

@@ -163,7 +163,9 @@ def _still_published(
     ended: Mapping[str, Any],
     look: LookAround,
 ) -> None:
-    if not parent.exists(name) or not same_thing(parent.stat(name), ended["published"]):
+    if not parent.exists(name) or not same_thing(
+        parent.stat(name), ended["published"], unchanged=True
+    ):
         raise Changed(path=undone.path, what="it is not what was published any more")
     now = parent.identity_of(name)
     signature = scan_subtree(parent, name).signature(0)

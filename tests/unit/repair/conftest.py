@@ -54,6 +54,7 @@ from cachewright.repair.plan import below, make_plan
 from cachewright.repair.subject import LookAround
 from cachewright.storage.anchored import Directory
 from cachewright.storage.copying import copy_tree, hash_tree
+from cachewright.text import display
 
 GOOD = b"good content" * 1000
 
@@ -135,7 +136,7 @@ class Shelf(Format):
         del references
         names = [(tree.name(row), row) for row in tree.children(0)]
         entries = [
-            Entry(name.decode(), name.decode(), "", name, row)
+            Entry(display(name), display(name), "", name, row)
             for name, row in names
             if name[:1] != b"." and not name.endswith(b".lock")
         ]

@@ -1,0 +1,260 @@
+"""What verification finds in entries that somebody changes meanwhile: never a wrong digest."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import select
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from cachewright.hashing import reading
+from cachewright.hashing.wire import RACY_NS, Group, Status
+from cachewright.inventory.tree import Tree, scan_subtree
+from cachewright.model import CancelToken
+from cachewright.storage.anchored import Directory
+from cachewright.verify import Verified
+
+MEBI = 1 << 20
+
+
+class Verify(Protocol):
+    def __call__(
+        self, tree: Tree | None = ..., *algorithms: str, cancel: CancelToken | None = ...
+    ) -> Verified: ...
+
+
+def rewrite(place: Path) -> None:
+    """Other content of the same size and modification time."""
+    times, size = place.stat(), place.stat().st_size
+    with place.open("r+b") as file:
+        file.write(b"y" * size)
+    os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def replace(place: Path) -> None:
+    """Another file with the same content and times."""
+    times = place.stat()
+    shutil.copy2(place, place.with_name("new"))
+    place.with_name("new").replace(place)
+    os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def turn_to_link(place: Path) -> None:
+    """The very same file, but behind a link."""
+    outside = place.parent.parent.parent / "outside"
+    outside.mkdir()
+    place.rename(outside / "file")
+    place.symlink_to(outside / "file")
+
+
+def turn_to_pipe(place: Path) -> None:
+    place.unlink()
+    os.mkfifo(place)
+
+
+CHANGES: list[Callable[[Path], object]] = [
+    rewrite,
+    replace,
+    turn_to_link,
+    turn_to_pipe,
+    lambda place: place.unlink(),
+    lambda place: place.chmod(0o700),
+    lambda place: os.truncate(place, 5),
+]
+
+
+@pytest.mark.parametrize("size", [100, 2 * MEBI], ids=["small", "big"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_after_the_scan_is_not_hashed(
+    at: Path,
+    root: Directory,
+    verified: Verify,
+    size: int,
+    change: Callable[[Path], object],
+) -> None:
+    (at / "sub").mkdir()
+    (at / "sub" / "file").write_bytes(b"x" * size)
+    (at / "quiet").touch()
+    tree = scan_subtree(root)
+    change(at / "sub" / "file")
+    one = verified(tree)
+    assert b"sub/file" in one.changed
+    assert set(one.files) == {b"quiet"}
+    assert one.unreadable == ()
+
+
+def test_nobody_waiting_at_a_pipe_is_let_in(
+    at: Path, root: Directory, verified: Verify, other: Callable[..., Any]
+) -> None:
+    (at / "file").touch()
+    tree = scan_subtree(root)
+    turn_to_pipe(at / "file")
+    writer = other("print('ready', flush=True); open(sys.argv[1], 'wb'); ready()", at / "file")
+    assert verified(tree).changed
+    assert select.select([writer.out], [], [], 0.3)[0] == []
+    os.close(os.open(at / "file", os.O_RDONLY | os.O_NONBLOCK))
+    writer.hear()
+
+
+@pytest.mark.parametrize(
+    ("change", "changed"),
+    [
+        (lambda at: (at / "new").touch(), b""),
+        (lambda at: (at / "sub" / "deep" / "new").touch(), b"sub/deep"),
+        (lambda at: (at / "sub" / "deep" / "new").mkdir(), b"sub/deep"),
+        (lambda at: (at / "sub" / "deep").rmdir(), b"sub/deep"),
+        (lambda at: (at / "link").unlink(), b""),
+        (lambda at: (at / "sub").rename(at / "bus"), b"sub"),
+    ],
+    ids=["file", "file below", "directory below", "directory gone", "link gone", "renamed"],
+)
+def test_what_comes_and_goes_shows_in_its_directory(
+    at: Path,
+    root: Directory,
+    verified: Verify,
+    change: Callable[[Path], object],
+    changed: bytes,
+) -> None:
+    (at / "sub" / "deep").mkdir(parents=True)
+    (at / "link").symlink_to("x")
+    (at / "file").write_bytes(b"1")
+    tree = scan_subtree(root)
+    change(at)
+    one = verified(tree)
+    assert changed in one.changed
+    assert set(one.files) == {b"file"}
+
+
+def test_a_directory_swapped_for_a_link_is_not_followed(
+    at: Path, root: Directory, verified: Verify
+) -> None:
+    """The link leads to the very same files, so only following it would find them."""
+    (at / "sub").mkdir()
+    (at / "sub" / "small").write_bytes(b"1")
+    (at / "sub" / "big").write_bytes(b"1" * (2 * MEBI))
+    tree = scan_subtree(root)
+    (at / "sub").rename(at.parent / "outside")
+    (at / "sub").symlink_to(at.parent / "outside")
+    one = verified(tree)
+    assert one.files == {}
+    assert {b"", b"sub", b"sub/small", b"sub/big"} <= set(one.changed)
+
+
+def test_a_file_added_within_one_tick_of_the_clock_shows(
+    at: Path, root: Directory, verified: Verify
+) -> None:
+    """Times of the directory are the same before and after, as a coarse clock leaves them."""
+    (at / "file").touch()
+    tree = scan_subtree(root)
+    (at / "new").touch()
+    found = os.stat(at)
+    columns = {name: getattr(tree.columns, name).copy() for name in ("mtime_ns", "ctime_ns")}
+    columns["mtime_ns"][0], columns["ctime_ns"][0] = found.st_mtime_ns, found.st_ctime_ns
+    coarse = Tree(dataclasses.replace(tree.columns, **columns))
+    assert verified(coarse).changed == (b"",)
+
+
+def test_a_file_changed_a_moment_ago_is_read_after_the_clock_has_ticked() -> None:
+    now = time.time_ns()
+    reading.outlast_tick([(1, 2, 3, now, now)])
+    assert time.time_ns() >= now + RACY_NS
+
+
+class AtBlock(CancelToken):
+    """Lets something happen when the third block of a big file is about to be read."""
+
+    def __init__(self, happen: Callable[[], object]) -> None:
+        super().__init__()
+        self._asked, self._happen = 0, happen
+
+    @property
+    def paused(self) -> bool:
+        self._asked += 1
+        if self._asked == 3:
+            self._happen()
+        return super().paused
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda place: os.truncate(place, 9 * MEBI),
+        lambda place: os.truncate(place, 5 * MEBI),
+        rewrite,
+        lambda place: place.chmod(0o700),
+    ],
+    ids=["grown", "cut", "rewritten", "chmod"],
+)
+def test_a_big_file_that_changes_while_it_is_read(
+    at: Path, verified: Verify, change: Callable[[Path], object]
+) -> None:
+    (at / "file").write_bytes(b"x" * (8 * MEBI))
+    one = verified(cancel=AtBlock(lambda: change(at / "file")))
+    assert one.changed == (b"file",)
+    assert one.files == {}
+
+
+@pytest.mark.parametrize("change", [rewrite, lambda place: os.truncate(place, 9)])
+def test_a_small_file_that_changes_while_it_is_read(
+    at: Path,
+    root: Directory,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], object],
+) -> None:
+    (at / "file").write_bytes(b"12345678")
+    found = os.stat(at / "file")
+    known = (found.st_dev, found.st_ino, 8, found.st_mtime_ns, found.st_ctime_ns)
+    read = reading._read
+
+    def read_and_change(fd: int, size: int) -> bytes:
+        content = read(fd, size)
+        change(at / "file")
+        return content
+
+    monkeypatch.setattr(reading, "_read", read_and_change)
+    group = Group(b"", [b"file"], [known])
+    answer = reading.Hasher(["sha256"]).hash_all(root.fd, [group])
+    assert list(answer.statuses) == [Status.CHANGED]
+
+
+def test_a_file_that_grew_without_new_times_is_not_half_hashed(at: Path, root: Directory) -> None:
+    (at / "file").write_bytes(b"12345678")
+    found = os.stat(at / "file")
+    known = (found.st_dev, found.st_ino, 7, found.st_mtime_ns, found.st_ctime_ns)
+    answer = reading.Hasher(["sha256"]).hash_all(root.fd, [Group(b"", [b"file"], [known])])
+    assert list(answer.statuses) == [Status.CHANGED]
+
+
+WRITER = """
+import time
+fd = os.open(sys.argv[1], os.O_RDWR)
+size = int(sys.argv[2])
+os.pwrite(fd, b"a" * size, 0)
+print("ready", flush=True)
+import select
+n = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    n += 1
+    os.pwrite(fd, b"%20d" % n, (n * 4096) % size if size > 4096 else 0)
+"""
+
+
+@pytest.mark.parametrize("size", [4096, 6 * MEBI], ids=["small", "big"])
+def test_a_file_that_is_being_written_is_never_silently_hashed(
+    at: Path, root: Directory, verified: Verify, other: Callable[..., Any], size: int
+) -> None:
+    (at / "busy").write_bytes(b"x" * size)
+    (at / "quiet").write_bytes(b"q")
+    other(WRITER, at / "busy", size)
+    for _ in range(5):
+        one = verified(scan_subtree(root))
+        assert b"busy" in one.changed
+        assert one.files == {b"quiet": one.files[b"quiet"]}
+        assert one.files[b"quiet"].sha256 == hashlib.sha256(b"q").hexdigest()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Protocol
 
 import pytest
@@ -19,13 +22,14 @@ def ready(*what):
     sys.stdin.readline()
 def lock(fd, command, kind=fcntl.F_WRLCK):
     fcntl.fcntl(fd, command, struct.pack('hhqqi4x', kind, 0, 0, 0, 0))
-def bare_mmap(path, write):
+def bare_mmap(path, write, shared=None):
+    # Without a descriptor, which Python's own mmap keeps.
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
     fd = os.open(path, os.O_RDWR if write else os.O_RDONLY)
-    shared, private, read, both = 1, 2, 1, 3
-    at = libc.mmap(None, 4096, both if write else read, shared if write else private, fd, 0)
+    flags = 1 if (write if shared is None else shared) else 2  # MAP_SHARED, MAP_PRIVATE
+    at = libc.mmap(None, 4096, 3 if write else 1, flags, fd, 0)
     assert at not in (None, ctypes.c_void_p(-1).value), ctypes.get_errno()
     os.close(fd)
 """
@@ -109,6 +113,27 @@ def until() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A directory of another file system, and where it shows as the lower layer of an overlay:
+    there, ``stat`` and the kernel's tables give different device numbers for one file."""
+    shm = Path("/dev/shm")  # noqa: S108 - not for files of ours, only a second file system
+    if os.geteuid() != 0 or not shm.is_dir() or shm.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs root and a second file system")
+    lower, merged = Path(tempfile.mkdtemp(dir=shm)), tmp_path / "merged"
+    for name in ("upper", "work", "merged"):
+        (tmp_path / name).mkdir()
+    layers = f"lowerdir={lower},upperdir={tmp_path}/upper,workdir={tmp_path}/work,xino=off"
+    mount = ["mount", "-t", "overlay", "overlay", "-o", layers, str(merged)]
+    try:
+        if subprocess.run(mount, check=False, capture_output=True).returncode:
+            pytest.skip("may not mount an overlay")
+        yield lower, merged
+    finally:
+        subprocess.run(["umount", str(merged)], check=False, capture_output=True)
+        shutil.rmtree(lower)
 
 
 @pytest.fixture

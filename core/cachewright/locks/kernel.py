@@ -9,7 +9,6 @@ it is held, or it is free and harmless.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -58,8 +57,6 @@ def look(
 def _look(
     seen: Seen, found: os.stat_result, survey: Survey, kernel: Sequence[KernelLock]
 ) -> LockReport:
-    if not stat.S_ISREG(found.st_mode):
-        return _unproven(seen, "it is not a regular file", ())
     if ours.held_here(found):
         return _held_by_us(seen)
     seen.mount = mount_of(seen.root.fd)

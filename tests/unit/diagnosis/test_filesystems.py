@@ -63,6 +63,7 @@ def test_an_export_elsewhere_does_not_count(cache: Path) -> None:
     neighbour.mkdir()
     spelled = str(neighbour).replace(" ", r"\040")
     assert not exported(cache, f"{spelled}\t*(rw)", "# /", "")
+    assert not exported(cache, "/proc\t*(rw)"), "another file system, exported whole"
     assert not exported(cache)
 
 

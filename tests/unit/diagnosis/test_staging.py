@@ -255,14 +255,21 @@ def test_a_file_that_nfs_keeps_is_in_use(root: Directory, staging: Path) -> None
     assert judge(root).verdict is STALE
 
 
-@pytest.mark.parametrize("unseen", [{"uninspected": 3}, {"hidden": "A container hides them."}])
+@pytest.mark.parametrize(
+    ("unseen", "why"),
+    [
+        ({"uninspected": 3}, "3 processes could not be inspected"),
+        ({"uninspected": 0, "hidden": "A container hides them."}, "A container hides them."),
+    ],
+)
 def test_the_kernels_word_settles_who_does_not_show(
-    unseen: dict[str, Any], root: Directory, staging: Path, other: Starter
+    unseen: dict[str, Any], why: str, root: Directory, staging: Path, other: Starter
 ) -> None:
     blind = {**unseen, "holds": ()}
     report = judge(root, survey=seen(root, **blind))
     assert report.verdict is STALE
     assert {"sole-opener", "uninspected"} <= says(report, Says.DEAD)
+    assert any(one.detail.startswith(why) for one in report.evidence)
     one = other("f = open(sys.argv[1] + '/docs/README'); ready()", staging)
     report = judge(root, survey=seen(root, **blind))
     assert report.verdict is HELD

@@ -86,6 +86,35 @@ def test_ways_are_merged_per_process(place: Path, other: Starter) -> None:
     assert holder.writes
 
 
+def test_a_private_mapping_does_not_write(place: Path, other: Starter) -> None:
+    one = other("bare_mmap(sys.argv[1], True, shared=False); ready()", place)
+    holder = by_path(look(place), place.parent)[one.pid]
+    assert holder.how == ("mmap:read",)
+    assert not holder.writes
+
+
+@pytest.mark.parametrize("way", ["open:write", "mmap:write", "lock:write"])
+def test_on_an_overlay_numbers_and_paths_lead_there(
+    way: str, overlay: tuple[Path, Path], other: Starter
+) -> None:
+    lower, merged = overlay
+    (lower / "file").write_bytes(b"x" * 4096)
+    place = merged / "file"
+    with place.open("r+b") as changed:
+        changed.write(b"y")  # copied up, into the other file system
+    one = other(WAYS[way], place)
+    found = place.stat()
+    seen = holders.survey([os.fsencode(merged)], frozenset({found.st_dev}))
+    assert way in by_path(seen, merged)[one.pid].how
+    assert way in by_number(seen, place)[one.pid].how
+
+
+def test_a_prefix_is_enough(place: Path, other: Starter) -> None:
+    one = other(WAYS["open:write"], place)
+    seen = holders.survey([os.fsencode(place.parent)], frozenset())
+    assert one.pid in by_path(seen, place.parent)
+
+
 def test_a_directory_that_is_open_is_seen(place: Path, other: Starter) -> None:
     one = other("d = os.open(os.path.dirname(sys.argv[1]), os.O_RDONLY); ready()", place)
     assert by_number(look(place), place.parent)[one.pid].how == ("open:read",)

@@ -99,6 +99,20 @@ def test_an_ofd_lock_is_in_the_way_and_its_owner_named(root: Directory, other: S
         pytest.fail("it was granted")
 
 
+@KINDS
+def test_readers_are_kept_out_too(kind: LockKind, root: Directory, other: Starter) -> None:
+    shared = TAKE[kind].replace("LOCK_EX", "LOCK_SH")
+    code = f"""
+f = open(sys.argv[1], 'r+')
+try:
+    {shared}; ready('got')
+except BlockingIOError:
+    ready('refused')
+"""
+    with kernel.acquire(root, Gate(kind, NAME, create=False)):
+        assert other(code, file(root)).said == [b"refused"]
+
+
 def test_flock_and_posix_do_not_see_each_other(root: Directory, other: Starter) -> None:
     """The kinds behave differently: the gate must be of the tool's own kind."""
     other(f"f = open(sys.argv[1], 'r+'); {TAKE[FLOCK]}; ready()", file(root))

@@ -17,6 +17,7 @@ from cachewright.cli.exit_code import ExitCode
 from cachewright.cli.main import cachewright
 from cachewright.cli.verbs import VERBS
 from cachewright.demo.provider import Provider, lock_file, unpack, write
+from cachewright_gui import preflight
 
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "README.md").read_text()
@@ -48,6 +49,7 @@ def test_an_example_runs_as_it_stands(project: Path, number: int) -> None:
     environment = {
         **os.environ,
         "HOME": str(project),
+        "TMPDIR": str(project),
         "CACHEWRIGHT_STATE_DIR": str(project / "state"),
         "TF_PLUGIN_CACHE_DIR": str(project.parent / "cache"),
     }
@@ -90,5 +92,6 @@ def test_the_setup_installs_what_the_manual_names() -> None:
     listed = re.findall(r"packages\+?=\((.*?)\)", script, re.DOTALL)
     packages = {word for group in listed for word in group.split()}
     assert len(packages) > 15
-    missing = {one for one in packages if one not in MANUAL}
-    assert not missing
+    assert not {one for one in packages if one not in MANUAL}
+    wanted = {*preflight._ALWAYS.values(), *preflight._XCB.values(), *preflight._WAYLAND.values()}
+    assert wanted <= packages

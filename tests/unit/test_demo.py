@@ -85,7 +85,7 @@ def test_every_trouble_is_found_and_nothing_else(shown: dict[str, Any]) -> None:
         (str(root / planted.UNPROVEN), "unproven-staging", "unproven"),
         (f"{entry(planted.LOCKED)}.lock", "held-lock", "held"),
         (str(projects / "billing/.terraform.lock.hcl"), "poisoned-checksum", "corrupt"),
-        (str(projects / "office/.terraform.lock.hcl"), "unexplained-checksum", "disputed"),
+        (str(projects / "office/.terraform.lock.hcl"), "unexplained-checksum", "unverifiable"),
     }
     assert len(found) == len(shown["findings"])
 
@@ -111,7 +111,7 @@ def test_the_plain_demo_prints_what_check_prints(tmp_path: Path) -> None:
     ran = demo("--no-window", "--directory", str(directory), temporary=tmp_path)
     assert ran.returncode == 1, ran.stderr
     assert "13 entries" in ran.stdout.decode()
-    assert str(directory / "state") in ran.stdout.decode()
+    assert f"CACHEWRIGHT_STATE_DIR={directory / 'state'}" in ran.stdout.decode()
     assert (directory / "plugin-cache" / planted.CLOUD.name).is_dir()
     ran = demo("--no-window", "--directory", str(directory), temporary=tmp_path)
     assert ran.returncode == 4

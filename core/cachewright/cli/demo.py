@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from cachewright.cli import exit_code, output, session
 from cachewright.cli.interrupt import unwinding
 from cachewright.cli.options import Look, as_json, duration
+from cachewright.report.command import quoted
+
+if TYPE_CHECKING:
+    from cachewright.demo.cache import Stage
 
 _OBSERVE_S: Final = 2.0
 _SETTLE_S: Final = 0.5
@@ -42,8 +46,10 @@ def demo(*, directory: str | None, no_window: bool, seconds: float, as_json: boo
     from cachewright.demo.scratch import staged
 
     with unwinding(), staged(directory, seconds) as stage:
-        # The journal of the demo's repairs goes with the demo.
+        # The journal of the demo's repairs, and the caches that the window remembers, go with
+        # the demo.
         os.environ["CACHEWRIGHT_STATE_DIR"] = stage.state
+        os.environ["XDG_CONFIG_HOME"] = os.path.join(stage.state, "config")
         look = Look(
             root=os.fsencode(stage.cache),
             format_name="terraform",
@@ -67,6 +73,14 @@ def demo(*, directory: str | None, no_window: bool, seconds: float, as_json: boo
             from cachewright.cli import wording
 
             output.say(wording.check(result, look))
-            if directory is not None:
-                output.say(["", f"The state directory of this demo is {stage.state}."])
+            output.say(["", _afterwards(stage, kept=directory is not None)])
         return exit_code.of_check(result)
+
+
+def _afterwards(stage: Stage, *, kept: bool) -> str:
+    if not kept:
+        return "This cache is gone now; with --directory DIR it is kept, to try the commands on."
+    return (
+        "The processes that used this cache have ended. To keep its repairs out of your own "
+        f"journal: export CACHEWRIGHT_STATE_DIR={quoted(stage.state)}"
+    )

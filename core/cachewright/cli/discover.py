@@ -19,7 +19,7 @@ def discover(as_json: bool) -> int:
     from cachewright import discovery
     from cachewright.report import document
 
-    found = discovery.discover(dict(os.environ))
+    found = discovery.discover(os.environ)
     if as_json:
         output.emit(document.discover(found))
     elif not found:

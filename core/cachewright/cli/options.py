@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Verb = Callable[..., int]
 
+PATIENCE: Final = {"floor": "24h", "observe": "60s", "settle": "3s"}
+"""What the options about times stand at, where nothing is said."""
+
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w|)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -74,6 +77,10 @@ class Look:
                 named += [option, value]
         if self.format_name:
             named += ["--format", self.format_name]
+        for name, default in PATIENCE.items():
+            seconds: float = getattr(self, f"{name}_s")
+            if seconds != duration(default):
+                named += [f"--{name}", f"{seconds:g}s"]
         return named
 
 
@@ -103,16 +110,16 @@ def places(verb: Verb) -> Verb:
 
 def patience(verb: Verb) -> Verb:
     """``--floor``, ``--observe`` and ``--settle``, in seconds."""
-    for name, default, help_text in (
-        ("--settle", "3s", "What changed this recently is looked at once more."),
-        ("--observe", "60s", "Time between the two looks at a staging place."),
-        ("--floor", "24h", "Youngest age at which staging may be judged left behind."),
+    for name, help_text in (
+        ("settle", "What changed this recently is looked at once more."),
+        ("observe", "Time between the two looks at a staging place."),
+        ("floor", "Youngest age at which staging may be judged left behind."),
     ):
         verb = click.option(
-            name,
-            name.strip("-") + "_s",
+            f"--{name}",
+            f"{name}_s",
             type=duration,
-            default=default,
+            default=PATIENCE[name],
             show_default=True,
             metavar="TIME",
             help=help_text,

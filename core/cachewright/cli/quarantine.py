@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +15,6 @@ from cachewright.text import display
 
 if TYPE_CHECKING:
     from cachewright.model import Outcome
-
-GRACE_S: Final = 7 * 86400.0
-"""Kept this long before a click may delete (reliability.md A2)."""
 
 
 @click.group()
@@ -31,7 +29,7 @@ def list_kept(root: bytes | None, as_json: bool) -> int:
     """List what is kept, of the cache ROOT or of every cache that was repaired here."""
     from cachewright import workbench
 
-    kept = workbench.quarantine_list(root)
+    kept = workbench.quarantine_list(_resolved(root))
     if as_json:
         from cachewright.report import records
 
@@ -89,11 +87,18 @@ def purge(root: bytes | None, older_than_s: float, yes: bool, as_json: bool) -> 
     if not agreed(older_than_s, yes=yes):
         output.tell("Nothing was deleted.")
         raise click.Abort
-    return _end(workbench.quarantine_purge(older_than_s, root), as_json=as_json)
+    return _end(workbench.quarantine_purge(older_than_s, _resolved(root)), as_json=as_json)
+
+
+def _resolved(root: bytes | None) -> bytes | None:
+    """As the journal has it: the cache's own place, whatever links lead there."""
+    return None if root is None else os.path.realpath(root)
 
 
 def agreed(older_than_s: float, *, yes: bool) -> bool:
     """Whether things kept longer than that may be deleted for good."""
+    from cachewright.repair.keeping import GRACE_S
+
     if older_than_s >= GRACE_S:
         return asking.agrees("Delete what was kept longer than that, for good?", yes=yes)
     if not output.asks():

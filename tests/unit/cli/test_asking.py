@@ -10,6 +10,7 @@ import pytest
 
 from cachewright.cli import asking, quarantine
 from cachewright.model import Confirm, Identity, PlanStep, StepKind
+from cachewright.repair.keeping import GRACE_S
 
 Answer = Callable[[str], None]
 
@@ -86,13 +87,13 @@ def test_deleting_before_the_grace_is_over_must_be_typed(
     person: Answer, answer: str, agreed: bool
 ) -> None:
     person(answer)
-    assert quarantine.agreed(quarantine.GRACE_S - 1, yes=True) is agreed
+    assert quarantine.agreed(GRACE_S - 1, yes=True) is agreed
 
 
 def test_deleting_after_the_grace_takes_a_click(person: Answer) -> None:
     person("n\n")
-    assert quarantine.agreed(quarantine.GRACE_S, yes=True)
-    assert not quarantine.agreed(quarantine.GRACE_S, yes=False)
+    assert quarantine.agreed(GRACE_S, yes=True)
+    assert not quarantine.agreed(GRACE_S, yes=False)
 
 
 def test_a_script_that_names_a_shorter_time_means_it() -> None:

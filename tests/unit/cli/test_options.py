@@ -49,4 +49,5 @@ def test_a_look_says_everything_to_the_workbench() -> None:
     assert (options.floor_s, options.observe_s, options.settle_s) == (1.0, 2.0, 3.0)
     assert (options.jobs, options.verify) == (4, False)
     assert options.environment == {"HOME": "/h"}
-    assert look.arguments() == ["--project", b"/p", "--source", b"/m", "--format", "terraform"]
+    given = ["--project", b"/p", "--source", b"/m", "--format", "terraform"]
+    assert look.arguments() == [*given, "--floor", "1s", "--observe", "2s"]

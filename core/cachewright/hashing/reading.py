@@ -21,7 +21,8 @@ from cachewright.hashing.wire import (
     Status,
 )
 from cachewright.inventory.wire import clamped
-from cachewright.storage.beneath import SAFE_FLAGS, open_beneath
+from cachewright.storage.beneath import SAFE_FLAGS
+from cachewright.workers.descent import Descent
 
 GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENXIO})
 """What one gets where something was removed or replaced by something else."""
@@ -61,23 +62,24 @@ class Hasher:
     def hash_all(self, root_fd: int, groups: Iterable[Group]) -> Answer:
         """One line per file; the files of one group cost one path look-up."""
         answer = Answer(self._digest_bytes)
-        for group in groups:
-            outlast_tick(group.signatures)
-            try:
-                parent_fd = _open_directory(root_fd, group.path)
-            except OSError as error:
-                for _name in group.names:
-                    _failed(answer, error)
-                continue
-            try:
-                for name, known in zip(group.names, group.signatures, strict=True):
-                    try:
-                        self._hash(parent_fd, name, known, answer)
-                    except OSError as error:
-                        _failed(answer, error)
-            finally:
-                os.close(parent_fd)
+        with Descent(root_fd) as descent:
+            for group in groups:
+                outlast_tick(group.signatures)
+                self._hash_group(descent, group, answer)
         return answer
+
+    def _hash_group(self, descent: Descent, group: Group, answer: Answer) -> None:
+        try:
+            parent_fd = descent.open(group.path)
+        except OSError as error:
+            for _name in group.names:
+                _failed(answer, error)
+            return
+        for name, known in zip(group.names, group.signatures, strict=True):
+            try:
+                self._hash(parent_fd, name, known, answer)
+            except OSError as error:
+                _failed(answer, error)
 
     def _hash(self, parent_fd: int, name: bytes, known: Signature, answer: Answer) -> None:
         # Looked at first: something else that took its place is not even opened.
@@ -105,11 +107,6 @@ class Hasher:
         return b"".join(digests)
 
 
-def _open_directory(root_fd: int, relative: bytes) -> int:
-    components = relative.split(b"/") if relative else [b"."]
-    return open_beneath(root_fd, components, os.O_RDONLY | os.O_DIRECTORY, one_mount=True)
-
-
 def _read(fd: int, size: int) -> bytes:
     """One byte more than expected, if there is one, so that growth shows at once."""
     content = os.read(fd, size + 1)
@@ -121,35 +118,30 @@ def _read(fd: int, size: int) -> bytes:
 def compare_all(root_fd: int, places: Sequence[Place]) -> Answer:
     """For each place whether it still is as the inventory saw it."""
     answer = Answer(0)
-    for place in places:
-        try:
-            unchanged = _compare(root_fd, place)
-        except OSError as error:
-            _failed(answer, error)
-        else:
-            answer.add(Status.GOOD if unchanged else Status.CHANGED)
+    with Descent(root_fd) as descent:
+        for place in places:
+            try:
+                unchanged = _compare(descent, place)
+            except OSError as error:
+                _failed(answer, error)
+            else:
+                answer.add(Status.GOOD if unchanged else Status.CHANGED)
     return answer
 
 
-def _compare(root_fd: int, place: Place) -> bool:
+def _compare(descent: Descent, place: Place) -> bool:
     if place.names == UNLISTED:
         directory, _, name = place.path.rpartition(b"/")
-        parent_fd = _open_directory(root_fd, directory)
-        try:
-            found = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-        finally:
-            os.close(parent_fd)
+        parent_fd = descent.open(directory)
+        found = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         return same(found, place.signature)
-    fd = _open_directory(root_fd, place.path)
-    try:
-        found = os.fstat(fd)
-        # Sizes of directories say nothing.  Names are counted because two changes within one
-        # tick of the clock leave one time.
-        device, inode, _, mtime_ns, ctime_ns = place.signature
-        wanted = (device, inode, found.st_size, mtime_ns, ctime_ns)
-        return same(found, wanted) and len(os.listdir(fd)) == place.names
-    finally:
-        os.close(fd)
+    fd = descent.open(place.path)
+    found = os.fstat(fd)
+    # Sizes of directories say nothing.  Names are counted because two changes within one tick
+    # of the clock leave one time.
+    device, inode, _, mtime_ns, ctime_ns = place.signature
+    wanted = (device, inode, found.st_size, mtime_ns, ctime_ns)
+    return same(found, wanted) and len(os.listdir(fd)) == place.names
 
 
 def _failed(answer: Answer, error: OSError) -> None:

@@ -18,12 +18,11 @@ from cachewright.inventory.wire import (
     Settings,
     clamped,
 )
-from cachewright.storage.beneath import open_beneath
+from cachewright.workers.descent import Descent
 
 CONTAINER: Final = 1
 """``model.Role.CONTAINER``: the model takes too long to import here; a test compares them."""
 
-_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Removed, or replaced by something else, between being listed and being opened: normal."""
 _AT_ONCE: Final = 4096
@@ -47,26 +46,23 @@ class Reader:
         until = time.monotonic() + self._settings.seconds
         pending = list(enumerate(requests))
         pending.reverse()
-        while pending:
-            number, request = pending.pop()
-            pending += self._directory(number, request, len(requests))
-            if len(self._answer) >= rows or time.monotonic() > until:
-                break
+        with Descent(self._root) as descent:
+            while pending:
+                number, request = pending.pop()
+                pending += self._directory(descent, number, request, len(requests))
+                if len(self._answer) >= rows or time.monotonic() > until:
+                    break
         return self._answer
 
-    def _directory(self, number: int, request: Request, requested: int) -> Found:
+    def _directory(self, descent: Descent, number: int, request: Request, requested: int) -> Found:
         """Read one directory; returns the directories in it."""
         answer, before = self._answer, len(self._answer)
         inside: Found = []
         found: os.stat_result | None = None
         try:
-            components = request.path.split(b"/") if request.path else [b"."]
-            fd = open_beneath(self._root, components, _FLAGS, one_mount=True)
-            try:
-                found = os.fstat(fd)
-                self._list(fd, request, requested, inside)
-            finally:
-                os.close(fd)
+            fd = descent.open(request.path)
+            found = os.fstat(fd)
+            self._list(fd, request, requested, inside)
         except OSError as error:
             if error.errno not in _GONE:
                 answer.trouble(error.errno or errno.EIO)

@@ -56,14 +56,13 @@ class Quarantine:
         except (NoQuarantine, OSError) as error:
             harmless = form.harmless_quarantine() if form is not None else None
             if harmless is None:
-                reason = error.values["reason"] if isinstance(error, NoQuarantine) else str(error)
-                raise NoQuarantine(path=root.path, reason=reason) from error
+                raise NoQuarantine(path=root.path, reason=_reason(error)) from error
         try:
             holder, name = root.parent_of(harmless)
             with holder:
                 return cls(_private(holder, name, root))
         except OSError as error:
-            raise NoQuarantine(path=root.path, reason=str(error)) from error
+            raise NoQuarantine(path=root.path, reason=_reason(error)) from error
 
     @classmethod
     def at(cls, path: bytes) -> Quarantine:
@@ -102,6 +101,10 @@ class Quarantine:
             if place.names() == [RECORD]:
                 os.unlink(RECORD, dir_fd=place.fd)
                 os.rmdir(name, dir_fd=self.directory.fd)
+
+
+def _reason(error: NoQuarantine | OSError) -> str:
+    return error.values["reason"] if isinstance(error, NoQuarantine) else str(error.strerror)
 
 
 def _parent_of(root: Directory) -> Directory:

@@ -46,7 +46,8 @@ def drop_poisoned_checksum(work: Work, step: PlanStep) -> Outcome:
             keep_content(work.journal.state, running.id, old)
             with replaced_content(subject, beside, old, new, work.look):
                 running.done(new=sha256_of(new), old=sha256_of(old), mode=stat.S_IMODE(judged.mode))
-        work.written[step.path] = parent.identity_of(name)
+        with suppress(OSError):  # somebody took it away again: a later step will see that
+            work.written[step.path] = parent.identity_of(name)
     return outcome(step, Result.DONE, "Rewritten; the old content is kept.", running.id)
 
 
@@ -98,8 +99,9 @@ def replaced_content(
     except BaseException:
         _drop(parent, beside, ours)
         raise
-    os.unlink(beside, dir_fd=parent.fd)
-    sync_directory(parent)
+    with suppress(OSError):  # the new content is there, durably; what is left lies beside it
+        os.unlink(beside, dir_fd=parent.fd)
+        sync_directory(parent)
 
 
 def _inspect(out: Subject, old: bytes, look: LookAround) -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cachewright.errors import CachewrightError, Cancelled, JournalDamaged, NoQuarantine, Refused
+from cachewright.errors import Cancelled, JournalDamaged, NoQuarantine, Refused, StepFailed
 from cachewright.locks import kernel
 from cachewright.model import Gate, Identity, Outcome, PlanStep, Result
 from cachewright.repair.operations import PutBack, Running, new_id, operation
@@ -113,13 +113,16 @@ def outcome(step: PlanStep, result: Result, reason: str, undo: str | None = None
 
 
 def verdict_on(error: Exception) -> tuple[Result, str]:
-    """What an error means for the step that it ended; a damaged journal is raised on."""
+    """What an error means for the step that it ended; a damaged journal is raised on.
+
+    An ``OSError`` gets here only from before anything was moved: afterwards it is ``PutBack``.
+    """
     if isinstance(error, JournalDamaged):
         raise error
     if isinstance(error, Cancelled):
         return Result.SKIPPED, str(error)
     if isinstance(error, PutBack):
         return Result.ROLLED_BACK, str(error)
-    if isinstance(error, CachewrightError) and error.exit_code == Refused.exit_code:
-        return Result.REFUSED, str(error)
-    return Result.FAILED, str(error)
+    if isinstance(error, OSError):
+        return Result.FAILED, f"{error.strerror or error}. Nothing was changed."
+    return Result.FAILED if isinstance(error, StepFailed) else Result.REFUSED, str(error)

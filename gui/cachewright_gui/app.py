@@ -38,12 +38,19 @@ def run(root: bytes | None, options: Options | None = None) -> int:
         return EXIT_NO_WINDOW
     if sys.stderr is not None and sys.stderr.fileno() >= 0:
         faulthandler.enable()
-    sys.setswitchinterval(_SWITCH_S)
     QApplication.setApplicationName("cachewright")
     QApplication.setApplicationDisplayName("Cachewright")
     QApplication.setDesktopFileName(APP_ID)
     app = QApplication(sys.argv[:1])
     return _show(app, root, options)
+
+
+def steady() -> None:
+    """Tune this process for a window that must not stall beside busy threads."""
+    from cachewright_gui import garbage
+
+    sys.setswitchinterval(_SWITCH_S)
+    garbage.tame()
 
 
 def _show(app: QApplication, root: bytes | None, options: Options | None) -> int:
@@ -59,6 +66,7 @@ def _show(app: QApplication, root: bytes | None, options: Options | None) -> int
     window = MainWindow(Core(), store, options or Defaults())
     jobs = window.jobs
     hooks.install(lambda error: jobs.post(lambda: jobs.failed.emit(error)))
+    steady()
     window.show()
     if root is not None:
         known = next((one for one in store.recent() if one.root == root), Recent(root))

@@ -25,7 +25,7 @@ from cachewright.model import Location, StepKind
 from cachewright.report.command import quoted
 from cachewright.text import display, is_text
 from cachewright.workbench import HistoryItem, Options
-from cachewright_gui import places, theme
+from cachewright_gui import garbage, places, theme
 from cachewright_gui.actions import Actions, keys
 from cachewright_gui.backend import Backend
 from cachewright_gui.collector import Part
@@ -51,6 +51,7 @@ _CLOSE_S: Final = 5.0
 _REPAIR_CLOSE_S: Final = 30.0
 """Likewise while a repair is in the middle of a step."""
 
+_SWEEP_MS: Final = 3000
 _TICK_MS: Final = 1000
 _KEPT_OPEN: Final = 4
 
@@ -69,6 +70,7 @@ class MainWindow(QMainWindow):
         self._found: tuple[Location, ...] = ()
         self._searching = True
         self._history: tuple[HistoryItem, ...] = ()
+        self._recent: tuple[Recent, ...] = ()
         self._formats: tuple[tuple[str, str], ...] = ()
         self.jobs = Jobs(self)
         self.sidebar = Sidebar()
@@ -112,9 +114,8 @@ class MainWindow(QMainWindow):
 
     def open_last(self) -> None:
         """Open the cache that was open when the window was last closed, if there was one."""
-        recent = self._store.recent()
-        if recent:
-            self.open_root(recent[0])
+        if self._recent:
+            self.open_root(self._recent[0])
 
     def show_failure(self, told: Failure) -> None:
         """Tell a failure; it stays until it is dismissed."""
@@ -133,6 +134,7 @@ class MainWindow(QMainWindow):
         self._sessions[opened.root] = session
         session.changed.connect(partial(self._session_changed, session))
         session.failed.connect(self.show_failure)
+        session.checked.connect(self._sweep_soon)
         session.open()
         return session
 
@@ -219,6 +221,7 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         choice = self._store.theme()
         self.actions_.choices[choice].setChecked(True)
+        self._recent_changed()
         geometry = self._store.shape("window")
         if geometry is not None:
             self.restoreGeometry(geometry)
@@ -267,18 +270,24 @@ class MainWindow(QMainWindow):
 
     def _session_changed(self, session: Session, parts: frozenset[Part]) -> None:
         if Part.PHASE in parts and session.state.title:
-            self._store.remember(
-                Recent(
-                    session.state.root,
-                    session.state.title,
-                    session.asked_format,
-                    session.options.projects,
-                    session.options.sources,
-                )
-            )
+            self._remember_opened(_as_recent(session))
         self._show_places()
         if session is self._current:
             self._show_parts(session, parts)
+
+    def _remember_opened(self, opened: Recent) -> None:
+        if opened in self._recent[:1]:
+            return
+        self._store.remember(opened)
+        self._recent_changed()
+
+    def _recent_changed(self) -> None:
+        self._recent = self._store.recent()
+        for action, recent in self.actions_.show_recent(self._recent):
+            action.triggered.connect(partial(self._open_recent, recent))
+
+    def _open_recent(self, recent: Recent, _checked: bool = False) -> None:
+        self.open_root(recent)
 
     def _show_session(self) -> None:
         session = self._current
@@ -301,7 +310,7 @@ class MainWindow(QMainWindow):
 
     def _show_places(self) -> None:
         states = {root: session.state for root, session in self._sessions.items()}
-        made = places.lines(self._found, self._store.recent(), states, searching=self._searching)
+        made = places.lines(self._found, self._recent, states, searching=self._searching)
         current = self._current.state.root if self._current is not None else None
         self.sidebar.show_places(made, current)
         if self._current is None:
@@ -326,11 +335,18 @@ class MainWindow(QMainWindow):
             acts[name].setEnabled(last is not None and resting)
             what = f": {STEP_TITLE[last.step]} {last.subject}" if last is not None else ""
             acts[name].setText(caption(words + what))
-        for action, recent in acts.show_recent(self._store.recent()):
-            action.triggered.connect(partial(self.open_root, recent))
 
     def _undoable(self) -> HistoryItem | None:
         return next((one for one in self._history if one.can_undo), None)
+
+    @Slot()
+    def _sweep_soon(self) -> None:
+        QTimer.singleShot(_SWEEP_MS, self._sweep)
+
+    @Slot()
+    def _sweep(self) -> None:
+        if not any(one.state.busy for one in self._sessions.values()):
+            garbage.sweep()
 
     @Slot()
     def _tick_over(self) -> None:
@@ -342,7 +358,7 @@ class MainWindow(QMainWindow):
     def _place_wanted(self, place: Place) -> None:
         if place.root is None:
             return
-        known = next((one for one in self._store.recent() if one.root == place.root), None)
+        known = next((one for one in self._recent if one.root == place.root), None)
         self.open_root(known or Recent(place.root, place.title, place.format_name))
 
     @Slot()
@@ -352,16 +368,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _ask_for_places(self) -> None:
         if self._current is not None:
-            session = self._current
-            self._show_open_dialog(
-                Recent(
-                    session.state.root,
-                    session.state.title,
-                    session.asked_format,
-                    session.options.projects,
-                    session.options.sources,
-                )
-            )
+            self._show_open_dialog(_as_recent(self._current))
 
     def _show_open_dialog(self, start: Recent | None) -> None:
         dialog = OpenCache(self._formats, start, self)
@@ -505,3 +512,8 @@ class MainWindow(QMainWindow):
         self.stopped_cleanly = self.jobs.close(_REPAIR_CLOSE_S if repairing else _CLOSE_S)
         self.close_took_s = time.monotonic() - start
         event.accept()
+
+
+def _as_recent(session: Session) -> Recent:
+    state, options = session.state, session.options
+    return Recent(state.root, state.title, session.asked_format, options.projects, options.sources)

@@ -233,6 +233,10 @@ class ContentsModel(QAbstractTableModel):
             return RIGHT if section in {SIZE, FILES} else LEFT
         return None
 
+    @property
+    def _size(self) -> int:
+        return len(self.inventory) if self.inventory is not None else 0
+
     def _level(self, row: int) -> int:
         return int(self.inventory.tree.depth[row]) if self.inventory is not None else 0
 
@@ -287,11 +291,12 @@ class ContentsModel(QAbstractTableModel):
     def _below(self, row: int) -> Rows:
         """What is visible below a row: its children in order, each with what is open in it."""
         parts: list[Rows] = []
-        opened = np.fromiter(self._open, np.int64, len(self._open))
+        is_open = np.zeros(self._size, np.bool_)
+        is_open[np.fromiter(self._open, np.int64, len(self._open))] = True
         pending = [self._orders.children(row)]
         while pending:
             rows = pending.pop()
-            hits = np.flatnonzero(np.isin(rows, opened)) if len(rows) else _NONE
+            hits = np.flatnonzero(is_open[rows])
             if not len(hits):
                 parts.append(rows)
                 continue

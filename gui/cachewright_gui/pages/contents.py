@@ -27,7 +27,7 @@ class ContentsPage(QWidget):
         self.model = ContentsModel(Orders(jobs), self)
         self.view = ContentsView(self.model, self)
         self.view.chosen.connect(self._chosen)
-        self.map = Treemap(self)
+        self.map = Treemap(jobs, self)
         self.map.picked.connect(self.view.select_inventory_row)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.view)

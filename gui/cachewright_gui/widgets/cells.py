@@ -42,6 +42,7 @@ class Brushes:
         self.small = scaled(self.font, 0.9)
         self.bold = scaled(self.font, 0.9, bold=True)
         self.metrics = QFontMetrics(self.font)
+        self.broad = self.metrics.horizontalAdvance("W")
         self.small_metrics = QFontMetrics(self.small)
         self.bold_metrics = QFontMetrics(self.bold)
         self.text = palette.color(QPalette.ColorRole.Text)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, Qt, Slot
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPalette, QPen
+from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QHeaderView, QWidget
 
 from cachewright.model import Verdict
@@ -19,12 +20,15 @@ from cachewright_gui.models.contents_model import (
     ContentsModel,
 )
 from cachewright_gui.theme import TONE, mix, shade
-from cachewright_gui.widgets.cells import Brushes, draw_text
+from cachewright_gui.widgets.cells import Brushes
 from cachewright_gui.widgets.rows_view import RowsView
 
 _INDENT: Final = 18
 _DEEPEST: Final = 24
 """Levels beyond this are indented no further, so that a name stays in sight."""
+
+_LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 _WIDTHS: Final = {VERDICT: 150, SIZE: 112, FILES: 70, CHANGED: 118}
 
@@ -62,22 +66,24 @@ class ContentsView(RowsView):
         if place is not None:
             self._go(place)
 
-    def draw_row(self, painter: QPainter, brushes: Brushes, row: int, area: QRect) -> None:
-        item = int(self.contents.rows[row])
-        self._draw_name(painter, brushes, item, self.cell(NAME, area))
-        self._draw_verdict(painter, brushes, item, self.cell(VERDICT, area))
-        self._draw_size(painter, brushes, item, self.cell(SIZE, area))
-        for section in (FILES, CHANGED):
+    def draw_cells(
+        self, painter: QPainter, brushes: Brushes, visible: Sequence[tuple[int, QRect]]
+    ) -> None:
+        """Column by column: few changes of pen and font for many words."""
+        items = [(int(self.contents.rows[place]), area) for place, area in visible]
+        painter.setFont(brushes.font)
+        self._draw_names(painter, brushes, items)
+        self._draw_verdicts(painter, brushes, items)
+        self._draw_sizes(painter, brushes, items)
+        painter.setPen(brushes.faint)
+        for section, flags in ((FILES, _RIGHT), (CHANGED, _LEFT)):
             if self.isColumnHidden(section):
                 continue
-            draw_text(
-                painter,
-                brushes,
-                self.cell(section, area),
-                self.contents.text(item, section),
-                right=section == FILES,
-                faint=True,
-            )
+            column = self.cell(section, QRect())
+            for row, area in items:
+                text = self.contents.text(row, section)
+                if text:
+                    painter.drawText(_at(column, area), flags, text)
 
     def turn(self, key: int) -> bool:
         """Left closes or goes to the parent; Right opens or goes to the first child."""
@@ -140,50 +146,62 @@ class ContentsView(RowsView):
         left = self.columnViewportPosition(NAME) + self._left_of(row)
         return left <= point.x() <= left + 24
 
-    def _draw_name(self, painter: QPainter, brushes: Brushes, row: int, cell: QRect) -> None:
-        left = cell.left() + self._left_of(row)
-        is_directory = self.contents.can_open(row)
-        middle = cell.center().y()
-        if is_directory:
-            _draw_expander(painter, brushes, left, middle, is_open=self.contents.is_open(row))
-        mark = icons.pixmap(
-            "folder" if is_directory else "file",
-            brushes.highlight if is_directory else brushes.faint,
-            14,
-            brushes.ratio,
-        )
-        painter.drawPixmap(left + 16, middle - 7, mark)
-        words = QRect(left + 36, cell.top(), max(cell.right() - left - 36, 12), cell.height())
-        draw_text(painter, brushes, words, self.contents.text(row, NAME), right=False)
+    def _draw_names(
+        self, painter: QPainter, brushes: Brushes, items: Sequence[tuple[int, QRect]]
+    ) -> None:
+        column = self.cell(NAME, QRect())
+        ratio, contents = brushes.ratio, self.contents
+        closed = icons.pixmap("collapsed", brushes.faint, 14, ratio)
+        opened = icons.pixmap("expanded", brushes.faint, 14, ratio)
+        folder = icons.pixmap("folder", brushes.highlight, 14, ratio)
+        file = icons.pixmap("file", brushes.faint, 14, ratio)
+        painter.setPen(brushes.text)
+        for row, area in items:
+            left = column.left() + self._left_of(row)
+            top = area.top() + (area.height() - 14) // 2
+            is_directory = contents.can_open(row)
+            if is_directory:
+                painter.drawPixmap(left, top, opened if contents.is_open(row) else closed)
+            painter.drawPixmap(left + 17, top, folder if is_directory else file)
+            room = max(column.right() - left - 37, 12)
+            words = QRect(left + 37, area.top(), room, area.height())
+            painter.drawText(words, _LEFT, _fitted(brushes, contents.text(row, NAME), room))
 
-    def _draw_verdict(self, painter: QPainter, brushes: Brushes, row: int, cell: QRect) -> None:
-        own = self.contents.marks.verdict(row)
-        verdict: Verdict | None = own or self.contents.worst_below(row)
-        if verdict is None:
-            return
-        colours = shade(TONE[verdict], brushes.palette)
-        tone: QColor = colours.ink if own is not None else brushes.faint
-        name = icons.VERDICT_ICON[verdict]
-        mark = icons.pixmap(name, colours.ink, 14, brushes.ratio)
-        painter.drawPixmap(cell.left(), cell.center().y() - 7, mark)
-        painter.setPen(tone)
-        words = self.contents.verdict_words(row)
-        inside = cell.adjusted(20, 0, 0, 0)
-        shown = brushes.metrics.elidedText(words, Qt.TextElideMode.ElideRight, inside.width())
-        painter.setFont(brushes.font)
-        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(inside, int(flags), shown)
+    def _draw_verdicts(
+        self, painter: QPainter, brushes: Brushes, items: Sequence[tuple[int, QRect]]
+    ) -> None:
+        column = self.cell(VERDICT, QRect())
+        contents = self.contents
+        for row, area in items:
+            own = contents.marks.verdict(row)
+            verdict: Verdict | None = own or contents.worst_below(row)
+            if verdict is None:
+                continue
+            ink = shade(TONE[verdict], brushes.palette).ink
+            mark = icons.pixmap(icons.VERDICT_ICON[verdict], ink, 14, brushes.ratio)
+            painter.drawPixmap(column.left(), area.top() + (area.height() - 14) // 2, mark)
+            painter.setPen(ink if own is not None else brushes.faint)
+            words = _at(column, area).adjusted(20, 0, 0, 0)
+            text = _fitted(brushes, contents.verdict_words(row), words.width())
+            painter.drawText(words, _LEFT, text)
 
-    def _draw_size(self, painter: QPainter, brushes: Brushes, row: int, cell: QRect) -> None:
+    def _draw_sizes(
+        self, painter: QPainter, brushes: Brushes, items: Sequence[tuple[int, QRect]]
+    ) -> None:
         inventory = self.contents.inventory
         if inventory is None:
             return
-        whole = int(inventory.bytes_below[int(inventory.tree.parent[row])])
-        share = int(inventory.bytes_below[row]) / whole if whole else 0.0
-        bar = QRect(cell.left() - 4, cell.top() + 4, 0, cell.height() - 8)
-        bar.setWidth(round((cell.width() + 8) * share))
-        painter.fillRect(bar, mix(brushes.highlight, brushes.base, 0.16))
-        draw_text(painter, brushes, cell, self.contents.text(row, SIZE), right=True)
+        column = self.cell(SIZE, QRect())
+        tint = mix(brushes.highlight, brushes.base, 0.16)
+        below, parents = inventory.bytes_below, inventory.tree.parent
+        for row, area in items:
+            whole = int(below[parents[row]])
+            width = round((column.width() + 8) * int(below[row]) / whole) if whole else 0
+            if width:
+                painter.fillRect(column.left() - 4, area.top() + 4, width, area.height() - 8, tint)
+        painter.setPen(brushes.text)
+        for row, area in items:
+            painter.drawText(_at(column, area), _RIGHT, self.contents.text(row, SIZE))
 
     @Slot()
     def _keep_place(self) -> None:
@@ -202,18 +220,13 @@ class ContentsView(RowsView):
         self.verticalScrollBar().setValue(self._kept_scroll)
 
 
-def _draw_expander(
-    painter: QPainter, brushes: Brushes, left: int, middle: int, *, is_open: bool
-) -> None:
-    path = QPainterPath()
-    if is_open:
-        path.moveTo(left + 2, middle - 2)
-        path.lineTo(left + 6, middle + 2.5)
-        path.lineTo(left + 10, middle - 2)
-    else:
-        path.moveTo(left + 4, middle - 4)
-        path.lineTo(left + 8.5, middle)
-        path.lineTo(left + 4, middle + 4)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(brushes.palette.color(QPalette.ColorRole.PlaceholderText), 1.6))
-    painter.drawPath(path)
+def _at(column: QRect, row: QRect) -> QRect:
+    """The cell where a column and a row meet."""
+    return QRect(column.left(), row.top(), column.width(), row.height())
+
+
+def _fitted(brushes: Brushes, text: str, room: int) -> str:
+    """The text, cut with an ellipsis if it is too long; measured only where it may be."""
+    if len(text) * brushes.broad <= room:
+        return text
+    return brushes.metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)

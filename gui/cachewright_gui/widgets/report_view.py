@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QRect
@@ -37,7 +38,14 @@ class ReportView(RowsView):
     def any_fresh(self) -> bool:
         return self.reports.any_fresh()
 
-    def draw_row(self, painter: QPainter, brushes: Brushes, row: int, area: QRect) -> None:
+    def draw_cells(
+        self, painter: QPainter, brushes: Brushes, visible: Sequence[tuple[int, QRect]]
+    ) -> None:
+        super().draw_cells(painter, brushes, visible)
+        for row, area in visible:
+            self._draw_row(painter, brushes, row, area)
+
+    def _draw_row(self, painter: QPainter, brushes: Brushes, row: int, area: QRect) -> None:
         item = self.reports.item(row)
         for section, column in enumerate(self.reports.columns):
             if self.isColumnHidden(section):
@@ -49,4 +57,3 @@ class ReportView(RowsView):
                 draw_title(painter, brushes, cell, column.text(item), column.detail(item))
             else:
                 draw_text(painter, brushes, cell, column.text(item), right=column.right)
-        super().draw_row(painter, brushes, row, area)

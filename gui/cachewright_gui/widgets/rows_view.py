@@ -104,11 +104,14 @@ class RowsView(QTableView):
     def current_row(self) -> int:
         return self.currentIndex().row()
 
-    def draw_row(self, painter: QPainter, brushes: Brushes, row: int, area: QRect) -> None:
-        """Draw one row upon its ground; here the hairline, in subclasses the cells too."""
-        del self, row
+    def draw_cells(
+        self, painter: QPainter, brushes: Brushes, visible: Sequence[tuple[int, QRect]]
+    ) -> None:
+        """Draw the cells of the visible rows upon their grounds; here only hairlines."""
+        del self
         painter.setPen(QPen(brushes.line, 1))
-        painter.drawLine(area.left(), area.bottom(), area.right(), area.bottom())
+        for _row, area in visible:
+            painter.drawLine(area.left(), area.bottom(), area.right(), area.bottom())
 
     def is_fresh(self, row: int) -> bool:
         """Whether the row is tinted as new or changed."""
@@ -145,6 +148,7 @@ class RowsView(QTableView):
         current = self.current_row()
         selected = {index.row() for index in self.selectionModel().selectedRows()}
         active = self.hasFocus()
+        visible: list[tuple[int, QRect]] = []
         y = self.rowViewportPosition(top)
         for row in range(top, min(count, top + (dirty.bottom() - y) // height + 1)):
             area = QRect(0, y, width, height)
@@ -158,12 +162,15 @@ class RowsView(QTableView):
                 painter.fillRect(area, ground)
             if row in selected:
                 painter.fillRect(QRect(0, y, 3, height), brushes.highlight)
-            self.draw_row(painter, brushes, row, area)
-            if row == current and active:
-                painter.setPen(QPen(brushes.highlight, 1))
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRect(area.adjusted(0, 0, -1, -1))
+            visible.append((row, area))
             y += height
+        self.draw_cells(painter, brushes, visible)
+        if active:
+            for row, area in visible:
+                if row == current:
+                    painter.setPen(QPen(brushes.highlight, 1))
+                    painter.setBrush(Qt.BrushStyle.NoBrush)
+                    painter.drawRect(area.adjusted(0, 0, -1, -1))
 
     def _paint_empty(self, painter: QPainter, brushes: Brushes) -> None:
         area = self.viewport().rect().adjusted(24, 0, -24, 0)

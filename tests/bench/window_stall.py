@@ -1,0 +1,208 @@
+"""How long the window ever stalls while it scans, verifies and scrolls 200,000 files.
+
+A timer of 5 ms in the window's thread measures the longest time between two of its ticks; every
+50 ms the Contents page scrolls by one page.  The real window over the real workbench, in a scratch
+directory; run with ``python -m tests.bench.window_stall [--files N] [--directory DIR]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+PROVIDERS: Final = 20
+TICK_MS: Final = 5
+SCROLL_MS: Final = 50
+LIMIT_S: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Times in milliseconds; ``page`` is what one page took to paint."""
+
+    files: int
+    seconds: float
+    longest: float
+    p99: float
+    pages_scrolled: int
+    page_median: float
+    page_longest: float
+    idle_longest: float
+    """Of a process that only sleeps, at the same time: what the machine itself adds."""
+    complete: bool
+
+
+_SLEEPER: Final = """
+import os, select, time
+longest, last = 0.0, time.monotonic()
+while not select.select([0], [], [], 0.005)[0]:
+    now = time.monotonic()
+    longest, last = max(longest, now - last), now
+print(longest * 1000)
+"""
+
+
+@contextmanager
+def sleeper() -> Iterator[Callable[[], float]]:
+    """Another process with the same timer; the call ends it and gives its longest gap."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        yield lambda: float(process.communicate(b"end")[0])
+    finally:
+        process.kill()
+        process.wait()
+
+
+def plant(top: Path, files: int) -> tuple[Path, Path]:
+    """A provider cache of so many files, and a project whose lock file vouches for it."""
+    cache, project = top / "plugin-cache", top / "project"
+    project.mkdir(parents=True)
+    each = max(files // PROVIDERS, 1)
+    lock = []
+    for number in range(PROVIDERS):
+        name = f"provider{number:02d}"
+        entry = cache / "registry.terraform.io" / "bench" / name / "1.0.0" / "linux_amd64"
+        entry.mkdir(parents=True)
+        for index in range(each - 1):
+            place = entry / f"d{index // 2500}"
+            if index % 2500 == 0:
+                place.mkdir()
+            (place / f"file-{index:06d}.txt").write_bytes(b"%d\n" % index * 40)
+        (entry / f"terraform-provider-{name}_v1.0.0_x5").write_bytes(os.urandom(4_000_000))
+        lock.append(
+            f'provider "registry.terraform.io/bench/{name}" {{\n  version = "1.0.0"\n'
+            f'  hashes = [\n    "h1:{number:043d}=",\n  ]\n}}\n'
+        )
+    (project / ".terraform.lock.hcl").write_text("\n".join(lock))
+    return cache, project
+
+
+def measure(cache: Path, project: Path) -> Stall:
+    """Open the cache in the window and scroll until everything is verified."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtCore import QElapsedTimer, Qt, QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from cachewright.workbench import Options
+    from cachewright_gui import theme
+    from cachewright_gui.app import steady
+    from cachewright_gui.backend import Core
+    from cachewright_gui.pages.cache_page import CONTENTS
+    from cachewright_gui.store import Recent, Store
+    from cachewright_gui.window import MainWindow
+
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    theme.apply(app, theme.Choice.LIGHT)
+    options = Options(projects=(os.fsencode(project),), observe_s=1.0)
+    window = MainWindow(Core(), Store(), options)
+    steady()
+    window.resize(1280, 820)
+    window.show()
+    window.cache.go_to(CONTENTS)
+    view, model = window.cache.contents.view, window.cache.contents.model
+    gaps: list[float] = []
+    pages: list[float] = []
+    clock = QElapsedTimer()
+
+    def tick() -> None:
+        gaps.append(clock.nsecsElapsed() / 1e6)
+        clock.restart()
+
+    def scroll() -> None:
+        for place in range(min(model.rowCount(), 400) - 1, -1, -1):
+            row = int(model.rows[place])
+            if model.can_open(row) and not model.is_open(row):
+                model.expand(place)
+        bar = view.verticalScrollBar()
+        at_end = bar.value() >= bar.maximum()
+        bar.setValue(0 if at_end else bar.value() + view.viewport().height())
+        if view.last_paint_s:
+            pages.append(view.last_paint_s * 1e3)
+
+    ticker, scroller = QTimer(), QTimer()
+    ticker.setTimerType(Qt.TimerType.PreciseTimer)
+    ticker.setInterval(TICK_MS)
+    ticker.timeout.connect(tick)
+    scroller.setInterval(SCROLL_MS)
+    scroller.timeout.connect(scroll)
+    begin = time.monotonic()
+    window.open_root(Recent(os.fsencode(cache), projects=(os.fsencode(project),)), options)
+    QTimer.singleShot(0, clock.start)
+    ticker.start()
+    scroller.start()
+    session = window.session
+    assert session is not None
+    session.checked.connect(lambda: QTimer.singleShot(1500, app.quit))
+    QTimer.singleShot(int(LIMIT_S * 1000), app.quit)
+    with sleeper() as longest_of_sleeper:
+        app.exec()
+        idle_longest = longest_of_sleeper()
+    seconds = time.monotonic() - begin
+    ticker.stop()
+    scroller.stop()
+    inventory = session.state.inventory
+    assert inventory is not None
+    files = int(inventory.files_below[0])
+    complete = session.state.result is not None
+    window.close()
+    gaps.sort()
+    pages.sort()
+    return Stall(
+        files,
+        round(seconds, 1),
+        round(gaps[-1], 1),
+        round(gaps[len(gaps) * 99 // 100], 1),
+        len(pages),
+        round(pages[len(pages) // 2], 2),
+        round(pages[-1], 2),
+        round(idle_longest, 1),
+        complete,
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=200_000)
+    parser.add_argument("--directory", type=Path, help="planted here, and kept")
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    top = chosen.directory or Path(tempfile.mkdtemp(prefix="cachewright-bench-"))
+    settings = tempfile.mkdtemp(prefix="cachewright-bench-")
+    os.environ["XDG_CONFIG_HOME"] = settings
+    os.environ["CACHEWRIGHT_STATE_DIR"] = settings
+    try:
+        if not (top / "plugin-cache").exists():
+            plant(top, chosen.files)
+        figure = measure(top / "plugin-cache", top / "project")
+    finally:
+        shutil.rmtree(settings)
+        if chosen.directory is None:
+            shutil.rmtree(top)
+    if chosen.json:
+        print(json.dumps(asdict(figure)))
+    else:
+        print(
+            f"{figure.files:,} files in {figure.seconds} s: longest stall {figure.longest} ms, "
+            f"99 of 100 below {figure.p99} ms; {figure.pages_scrolled} pages, "
+            f"one in {figure.page_median} ms (at most {figure.page_longest} ms); "
+            f"a process that only sleeps stalled {figure.idle_longest} ms"
+        )
+    return 0 if figure.complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

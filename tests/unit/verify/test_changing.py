@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 from cachewright.hashing import reading
+from cachewright.hashing.big import BigFile, BigFiles
 from cachewright.hashing.wire import RACY_NS, Group, Status
 from cachewright.inventory.tree import Tree, scan_subtree
 from cachewright.model import CancelToken
@@ -164,6 +165,25 @@ def test_a_file_added_within_one_tick_of_the_clock_shows(
 def test_a_file_changed_a_moment_ago_is_read_after_the_clock_has_ticked() -> None:
     now = time.time_ns()
     reading.outlast_tick([(1, 2, 3, now, now)])
+    assert time.time_ns() >= now + RACY_NS
+
+
+@pytest.mark.parametrize("size", [1, 2 * MEBI], ids=["small", "big"])
+def test_a_file_written_a_moment_ago_is_not_read_within_the_same_tick(
+    at: Path, root: Directory, size: int
+) -> None:
+    (at / "file").write_bytes(b"x" * size)
+    found = os.stat(at / "file")
+    # As if it had been written just now: the clock of the file system is a little behind.
+    now = time.time_ns()
+    known = (found.st_dev, found.st_ino, size, found.st_mtime_ns, now)
+    if size == 1:
+        reading.Hasher(["sha256"]).hash_all(root.fd, [Group(b"", [b"file"], [known])])
+    else:
+        with BigFiles[int](["sha256"], 1, CancelToken()) as big:
+            big.add(BigFile(1, root, b"file", known))
+            select.select([big.wake], [], [])
+            assert [one.changed for one in big.done()] == [True]
     assert time.time_ns() >= now + RACY_NS
 
 

@@ -10,16 +10,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from cachewright.digests import h1
 from cachewright.hashing import worker
+from cachewright.hashing.batches import CompareBatch, HashBatch
+from cachewright.hashing.roots import Roots
 from cachewright.hashing.wire import Kind, pack_head
 from cachewright.inventory.tree import scan_subtree
 from cachewright.inventory.walker import scan
 from cachewright.model import CancelToken, Progress, no_progress
 from cachewright.storage.anchored import Directory
+from cachewright.workers.process import Worker
 from cachewright.verify import EntryFiles, Verified, verify
 
 MEBI = 1 << 20
@@ -104,6 +108,26 @@ def test_a_worker_lets_go_of_a_root_that_is_done_with(root: Directory) -> None:
         os.fstat(theirs)
 
 
+def test_workers_are_told_to_let_go_once_the_last_entry_of_a_root_is_done(
+    root: Directory,
+) -> None:
+    sent: list[tuple[bytes, tuple[int, ...]]] = []
+
+    class Ear:
+        def send(self, frame: bytes, fds: tuple[int, ...] = ()) -> None:
+            sent.append((frame, fds))
+
+    roots, ear = Roots(), cast("Worker[HashBatch | CompareBatch]", Ear())
+    roots.use(root)
+    roots.use(root)
+    number = roots.number(root, ear)
+    assert roots.number(root, ear) == number
+    roots.release(root)
+    assert sent == [(pack_head(Kind.ROOT, number), (root.fd,))]
+    roots.release(root)
+    assert sent[1:] == [(pack_head(Kind.FORGET, number), ())]
+
+
 @pytest.mark.parametrize("size", [3, 2 * MEBI])
 def test_an_entry_may_be_one_file(at: Path, root: Directory, size: int) -> None:
     (at / "below").mkdir()
@@ -159,7 +183,8 @@ def test_what_cannot_be_read_is_said(at: Path, powerless: list[str]) -> None:
         "from cachewright.inventory.tree import scan_subtree\n"
         "from cachewright.model import CancelToken, no_progress\n"
         "from cachewright.storage.anchored import Directory\n"
-        "from cachewright.verify import EntryFiles, verify\n"
+        "from cachewright.workers.process import Worker
+from cachewright.verify import EntryFiles, verify\n"
         "root = Directory.open(os.fsencode(sys.argv[1]))\n"
         "jobs = [EntryFiles(1, root, b'', scan_subtree(root), 0)]\n"
         "(one,) = verify(jobs, ['sha256'], progress=no_progress, cancel=CancelToken())\n"

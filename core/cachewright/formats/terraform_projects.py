@@ -202,8 +202,7 @@ def _place(path: bytes) -> tuple[int, int] | None:
 def uses(record: LockRecord, package: Package, path: bytes, place: tuple[int, int] | None) -> bool:
     """Whether the project's link leads to this entry, by what it says or where it ends."""
     return any(
-        one.target is not None
-        and one.platform == package.platform
+        one.platform == package.platform
         and (one.target == path or (place is not None and one.place == place))
         for one in record.installed
     )

@@ -17,8 +17,8 @@ from cachewright.model import EntryVerdict, Finding, FindingKind, Severity
 from cachewright.storage.anchored import Directory
 from cachewright.text import display
 
-LIMIT: Final = 256 * 1024
-"""A general HCL parser takes about a second for this much; real files hold a few lines."""
+LIMIT: Final = 64 * 1024
+"""A general HCL parser takes up to three seconds for this much; real files hold a few lines."""
 
 _VARIABLE: Final = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _FULL_PATTERN: Final = 3
@@ -181,7 +181,7 @@ def _document(path: str, settings: Settings) -> dict[str, Any] | None:
                 content = folder.read(name, LIMIT)
         return _values(content)
     except TooLarge:
-        reason = "it is larger than 256 KiB and was not read"
+        reason = "it is larger than 64 KiB and was not read"
     except FileNotFoundError:
         reason = "it does not exist"
     except (OSError, CachewrightError) as error:

@@ -268,6 +268,17 @@ def test_a_lost_exec_bit_in_a_damaged_entry_has_the_repair_of_the_damage(
     assert {one.repair.step for one in looked.findings} == {StepKind.REPUBLISH_ENTRY}
 
 
+def test_nothing_is_written_through_a_link(made: Any, facts: Any) -> None:
+    place = made.cache / facts.address / "1.2.3" / "linux_amd64"
+    place.parent.mkdir(parents=True)
+    target = made.unpacked(made.top / "unpacked")
+    place.symlink_to(target)
+    (target / facts.binary).chmod(0o644)
+    (finding,) = made.look(made.project(facts.h1(facts.files))).findings
+    assert finding.kind is FindingKind.LOST_EXEC_BIT
+    assert finding.repairs == ()
+
+
 def test_windows_has_no_exec_bit(made: Any) -> None:
     name = "terraform-provider-toy_v1.2.3.exe"
     entry = made.entry({name: b"MZ"}, platform="windows_amd64")

@@ -131,7 +131,9 @@ def test_recognition_survives_strange_content(tmp_path: Path) -> None:
     closed.chmod(0)
     for number in range(200):
         (tmp_path / f"host{number}.example.com" / "acme").mkdir(parents=True)
-    assert recognised(tmp_path) is None
+    with Directory.open(os.fsencode(tmp_path)) as root:
+        assert not Terraform().recognise(root)
+        assert not OpenTofu().recognise(root)
 
 
 def test_locks_staging_gates_and_titles(made: Any) -> None:
@@ -170,6 +172,9 @@ def test_gates(made: Any) -> None:
         assert tofu.gate(relative + b"/docs/x").relative == relative + b".lock"
         assert tofu.gate(PLACE.encode()) is None
         assert terraform.gate(relative) is None
+        (made.cache / f"{PLACE}/linux_amd64.lock").mkdir()
+        assert terraform.gate(relative) is None
+        (made.cache / f"{PLACE}/linux_amd64.lock").rmdir()
         (made.cache / f"{PLACE}/linux_amd64.lock").write_bytes(b"")
         found = terraform.gate(relative)
         assert (found.relative, found.create) == (relative + b".lock", False)

@@ -5,7 +5,7 @@ from typing import Any
 
 import hcl2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachewright.formats.terraform_lockfile import Broken, parse
@@ -115,6 +115,7 @@ def quoted(text: str) -> str:
     return '"' + escaped.replace("${", "$${").replace("%{", "%%{") + '"'
 
 
+@settings(deadline=None)
 @given(
     name=_NAMES,
     hashes=st.lists(st.tuples(_NAMES, _NAMES), min_size=1, max_size=4),
@@ -138,6 +139,7 @@ def test_a_general_parser_reads_the_same(
     assert f'"{block.version}"' == other["version"]
 
 
+@settings(deadline=None)
 @given(text=_TEXTS)
 def test_escapes(text: str) -> None:
     content = f'provider "h.x/a/b" {{\n version = "1.0.0"\n constraints = {quoted(text)}\n}}\n'
@@ -145,6 +147,7 @@ def test_escapes(text: str) -> None:
     assert block.constraints == text
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=200))
 def test_nothing_but_broken_is_raised(content: bytes) -> None:
     with contextlib.suppress(Broken):

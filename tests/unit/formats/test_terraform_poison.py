@@ -91,6 +91,10 @@ def test_a_mirror_that_nothing_else_agrees_with_talks_no_line_out(made: Any, fac
     # Nor is it offered for publishing what the lock file would refuse.
     steps = [one.step for one in looked.findings[0].repairs]
     assert steps == [StepKind.QUARANTINE_ENTRY]
+    # Nor does it help the mirror that an index of its own says the same.
+    made.index(linux_amd64=[facts.h1({facts.binary: b"evil"})])
+    looked = made.look(project)
+    assert looked.kinds == [FindingKind.CORRUPT_ENTRY, FindingKind.UNEXPLAINED_CHECKSUM]
     # A second lock file that knows the archive's content is a witness.
     witness = made.project(facts.h1({facts.binary: b"evil"}), name="witness")
     assert FindingKind.POISONED_CHECKSUM in made.look(project, witness).kinds

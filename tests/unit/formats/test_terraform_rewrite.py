@@ -4,9 +4,10 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachewright.formats import terraform_rewrite
 from cachewright.formats.terraform import Terraform
 from cachewright.formats.terraform_lockfile import parse
 from cachewright.formats.terraform_rewrite import Edit, rewrite
@@ -102,6 +103,19 @@ def test_what_a_general_parser_reads_otherwise_is_not_edited(facts: Any) -> None
         rewrite(old.encode(), [edit(A)])
 
 
+def test_what_terraform_would_not_read_is_not_handed_out(
+    facts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = terraform_rewrite._apply
+
+    def clumsy(old: bytes, changes: Any) -> bytes:
+        return real(old, changes).replace(b"  version", b'  extra = "x"\n  version')
+
+    monkeypatch.setattr(terraform_rewrite, "_apply", clumsy)
+    with pytest.raises(ValueError, match="holds a setting that does not belong there"):
+        rewrite(facts.lock(A, B).encode(), [edit(A)])
+
+
 @pytest.mark.parametrize(
     "detail",
     [
@@ -128,6 +142,7 @@ def test_other_steps_rewrite_nothing() -> None:
 _VALUES = [f"{scheme}:{number}" for scheme in ("h1", "zh") for number in range(4)]
 
 
+@settings(deadline=None)
 @given(
     hashes=st.lists(st.sampled_from(_VALUES), min_size=1, max_size=6),
     drop=st.sets(st.sampled_from(_VALUES), min_size=1, max_size=3),

@@ -78,6 +78,8 @@ def test_opentofu_has_its_own_files(tmp_path: Path) -> None:
     put(tmp_path / "home/.tofurc", cache("/tofu"))
     assert read(tmp_path, OPENTOFU, XDG_CONFIG_HOME=xdg).cache == b"/tofu"
     assert read(tmp_path).cache == b"/terraform"
+    put(tmp_path / "home/.tofurc", "disable_checkpoint = true\n")
+    assert read(tmp_path, OPENTOFU, XDG_CONFIG_HOME=xdg).cache is None
 
 
 def test_json_in_a_file_of_any_name(tmp_path: Path) -> None:
@@ -118,6 +120,8 @@ provider_installation {
     assert not one.serves(b"other.y/any/toy")
     assert two.serves(b"h.x/any/toy")
     assert not two.serves(b"h.x/acme/toy")
+    # Without a host it is the default host's, which need not be this one.
+    assert Mirror(b"/", (), ("acme/*",)).serves(b"h.x/acme/toy")
 
 
 def test_implied_mirrors_stand_in_where_none_are_set(

@@ -77,10 +77,49 @@ def test_an_unnamed_copy_needs_a_lock_file_that_can_only_mean_this_platform(
     assert sources_of(looked) == []
 
 
-def test_the_cache_is_no_source_of_its_own(made: Any, damaged: Path) -> None:
-    looked = made.look(damaged, sources=[made.cache])
+def test_the_cache_is_no_source_of_its_own(made: Any, facts: Any, damaged: Path) -> None:
+    os.mkfifo(made.cache / NAME / "pipe")
+    (made.top / "alias").symlink_to(made.cache)
+    looked = made.look(damaged, sources=[made.top / "alias"])
     assert sources_of(looked) == []
-    assert looked.kinds == [FindingKind.CORRUPT_ENTRY]
+    assert looked.kinds == [FindingKind.CORRUPT_ENTRY, FindingKind.FOREIGN_TYPE]
+    assert facts.binary in os.listdir(made.cache / NAME)
+
+
+def test_where_a_link_leads_is_no_copy_of_the_entry(made: Any, facts: Any) -> None:
+    target = made.unpacked(made.mirror / NAME)
+    (made.cache / NAME).parent.mkdir(parents=True)
+    (made.cache / NAME).symlink_to(target)
+    looked = made.look(made.project(facts.h1(facts.files)))
+    assert looked.verdict is Verdict.OK
+    assert sources_of(looked) == []
+
+
+def test_archives_of_other_versions_and_types_say_nothing(made: Any, facts: Any) -> None:
+    made.entry()
+    place = made.mirror / facts.address
+    for name in ("toy_1.2.4", "toys_1.2.3", "toy_1.2.3_x"):
+        other = {facts.binary: name.encode()}
+        made.archive(other, path=place / f"terraform-provider-{name}_linux_amd64.zip")
+    assert made.look().verdict is Verdict.UNVERIFIABLE
+
+
+def test_a_recorded_h1_of_the_archive_itself_makes_it_a_good_copy(made: Any, facts: Any) -> None:
+    files = {**facts.files, "docs/README.md": b"hi"}
+    entry = made.entry(files)
+    (entry / "LICENSE.txt").unlink()
+    archive = made.archive(files, directories=["docs/"])
+    looked = made.look(made.project(facts.h1(files, ["docs/"])))
+    assert sources_of(looked) == [os.fsencode(archive)]
+
+
+def test_a_directory_with_a_link_is_no_copy(made: Any, damaged: Path, tmp_path: Path) -> None:
+    other = made.unpacked(tmp_path / "other" / NAME)
+    os.rename(other / "LICENSE.txt", tmp_path / "text")
+    (other / "LICENSE.txt").symlink_to(tmp_path / "text")
+    looked = made.look(damaged, sources=[tmp_path / "other"])
+    assert sources_of(looked) == []
+    assert looked.findings[-1].path == os.fsencode(other)
 
 
 def test_a_damaged_archive_vouches_for_nothing(made: Any, facts: Any) -> None:
@@ -155,6 +194,10 @@ def test_an_archive_is_read_once_until_it_changes(
     first = archives.facts(path, CancelToken())
     assert archives.facts(path, CancelToken()) is first
     assert len(read) == 1
+    alias = path + b".zip"
+    os.link(path, alias)
+    assert archives.facts(alias, CancelToken()).path == alias
+    read.clear()
     os.utime(path, (1, 1))
     archives.facts(path, CancelToken())
-    assert len(read) == 2
+    assert len(read) == 1

@@ -23,8 +23,8 @@ from cachewright.inventory.tree import scan_subtree
 from cachewright.inventory.walker import scan
 from cachewright.model import CancelToken, Progress, no_progress
 from cachewright.storage.anchored import Directory
-from cachewright.workers.process import Worker
 from cachewright.verify import EntryFiles, Verified, verify
+from cachewright.workers.process import Worker
 
 MEBI = 1 << 20
 SIZES = [0, 1, 4095, 4096, MEBI - 1, MEBI, MEBI + 1, 3 * MEBI + 17]
@@ -183,8 +183,7 @@ def test_what_cannot_be_read_is_said(at: Path, powerless: list[str]) -> None:
         "from cachewright.inventory.tree import scan_subtree\n"
         "from cachewright.model import CancelToken, no_progress\n"
         "from cachewright.storage.anchored import Directory\n"
-        "from cachewright.workers.process import Worker
-from cachewright.verify import EntryFiles, verify\n"
+        "from cachewright.verify import EntryFiles, verify\n"
         "root = Directory.open(os.fsencode(sys.argv[1]))\n"
         "jobs = [EntryFiles(1, root, b'', scan_subtree(root), 0)]\n"
         "(one,) = verify(jobs, ['sha256'], progress=no_progress, cancel=CancelToken())\n"

@@ -194,6 +194,20 @@ def test_what_was_written_at_the_last_moment_comes_back(bench: Any, look_then: A
     assert (bench.path / ".tmp-1" / "part").read_bytes() == b"more"
 
 
+def test_a_file_saved_at_the_last_moment_comes_back(bench: Any, look_then: Any) -> None:
+    (bench.path / ".tmp-file").write_bytes(b"half")
+    bench.__post_init__()
+    plan = bench.plan_of(STAGING, ".tmp-file")
+
+    def save() -> None:
+        (bench.path / ".saved").write_bytes(b"whole")
+        (bench.path / ".saved").rename(bench.path / ".tmp-file")
+
+    look_then(save)
+    assert bench.run(plan)[0].result is Result.ROLLED_BACK
+    assert (bench.path / ".tmp-file").read_bytes() == b"whole"
+
+
 def test_what_was_replaced_at_the_last_moment_comes_back(bench: Any, look_then: Any) -> None:
     plan = bench.plan_of(ENTRY, "bad")
 

@@ -15,7 +15,7 @@ from cachewright.holders.processes import GONE, Process, Stat
 class OpenFile:
     """One descriptor.  ``number`` is its name below the process, e.g. ``fd/7``.
 
-    ``device`` and ``inode`` are what ``stat`` says; ``device`` is -1 where asking could hang.
+    ``device`` and ``inode`` are what ``stat`` says; -1 where asking fails or could hang.
     """
 
     number: str
@@ -77,7 +77,12 @@ def _look(process: Process, number: str, avoid: tuple[bytes, ...]) -> OpenFile |
     write = bool(link.st_mode & modes.S_IWUSR)
     if avoid and path.startswith(avoid):
         return OpenFile(number, path, write, directory=False, device=-1, inode=-1)
-    target = os.stat(number, dir_fd=process.fd)
+    try:
+        target = os.stat(number, dir_fd=process.fd)
+    except (*GONE, PermissionError):
+        raise
+    except OSError:  # its file system fails (a stale handle, a dead FUSE): the path still counts
+        return OpenFile(number, path, write, directory=False, device=-1, inode=-1)
     return OpenFile(
         number, path, write, modes.S_ISDIR(target.st_mode), target.st_dev, target.st_ino
     )

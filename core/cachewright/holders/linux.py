@@ -52,7 +52,9 @@ class _Looker:
         return dict.fromkeys(own - self._devices, self._devices)
 
     def ask(self, pid: int) -> None:
-        """Note everything that matters about one process; an ended one is nothing."""
+        """Note everything that matters about one process; an ended one is nothing.
+
+        Whatever goes wrong with one process makes it uninspected and leaves the others."""
         try:
             with Process(pid) as process:
                 stat = process.stat()
@@ -60,6 +62,8 @@ class _Looker:
                     self._inspect(process, stat)
         except GONE:
             return
+        except OSError:
+            self.uninspected.setdefault(pid, "")
 
     def _inspect(self, process: Process, stat: Stat) -> None:
         found: dict[_Found, None] = {}
@@ -70,7 +74,7 @@ class _Looker:
                         found[one] = None
             except GONE:
                 continue
-            except PermissionError:
+            except OSError:
                 self.uninspected[process.pid] = display(stat.name)
         if found:
             holder = process.holder()
@@ -94,7 +98,7 @@ class _Looker:
     def _same_names(self, process: Process) -> bool:
         try:
             return process.link("ns/mnt") == self._namespace
-        except (*GONE, PermissionError):
+        except OSError:
             return True
 
     def _links(self, process: Process, stat: Stat) -> Iterator[_Found]:
@@ -163,5 +167,5 @@ def survey(
         uninspected=len(looker.uninspected),
         hidden=hidden(),
         at_ns=time.time_ns(),
-        unnamed=tuple(sorted(set(looker.uninspected.values()))),
+        unnamed=tuple(sorted(set(looker.uninspected.values()) - {""})),
     )

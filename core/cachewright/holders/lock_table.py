@@ -96,8 +96,8 @@ def _owners(inodes: frozenset[int]) -> Mapping[Line, set[int]]:
                     if open_file.inode in inodes:
                         for line in lines_of(process, open_file.number):
                             owners[line].add(pid)
-        except (*GONE, PermissionError):
-            continue  # the table still names it, unless its lock is an OFD one
+        except OSError:
+            continue  # not to be inspected: the table still names it, unless for an OFD lock
     return owners
 
 

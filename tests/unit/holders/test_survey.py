@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -290,6 +291,42 @@ sys.stdin.readline()
         assert [holder.how for holder in seen.values()] == [("open:write",)]
         assert seen.keys().isdisjoint({1, inner.pid})
         inner.communicate(b"\n")
+
+
+@pytest.mark.parametrize("failing", ["fd/", "cwd", "maps"])
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ENOTCONN])
+def test_a_file_system_that_fails_spoils_nothing_else(
+    number: int, failing: str, place: Path, other: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stale handle or a dead server, injected where one process is asked."""
+    one = other("open('/proc/self/comm', 'w').write('victim'); " + WAYS["open:write"], place)
+    pinned: set[int] = set()
+    real_stat, real_open = os.stat, os.open
+
+    def fails(name: object, dir_fd: int | None) -> bool:
+        return dir_fd in pinned and isinstance(name, str) and name.startswith(failing)
+
+    def stat(name: Any, *, dir_fd: int | None = None, **options: Any) -> os.stat_result:
+        if fails(name, dir_fd):
+            raise OSError(number, "injected")
+        return real_stat(name, dir_fd=dir_fd, **options)
+
+    def open_(name: Any, flags: int, *rest: Any, dir_fd: int | None = None) -> int:
+        if fails(name, dir_fd) and failing == "maps":
+            raise OSError(number, "injected")
+        fd = real_open(name, flags, *rest, dir_fd=dir_fd)
+        if isinstance(name, str) and name.startswith("/proc/"):
+            pinned.clear()
+            if name == f"/proc/{one.pid}":
+                pinned.add(fd)
+        return fd
+
+    with monkeypatch.context() as injected:
+        injected.setattr(os, "stat", stat)
+        injected.setattr(os, "open", open_)
+        seen = look(place)
+    assert by_path(seen, place.parent)[one.pid].how == ("open:write",)
+    assert ("victim" in seen.unnamed) is (failing != "fd/")
 
 
 DEEP = """

@@ -326,7 +326,7 @@ print('ready', count, failed, flush=True)
 """
     one = other(code, file(root))
     survey = holders.survey([root.path], frozenset({root.identity.device}))
-    verdicts = {kernel.look(root, place(LockKind(kind)), survey, ()).verdict for _ in range(2000)}
+    verdicts = {kernel.look(root, place(LockKind(kind)), survey, ()).verdict for _ in range(400)}
     assert one.process.stdin is not None
     one.process.stdin.close()
     count, failed = map(int, one.hear())
@@ -344,7 +344,7 @@ for number in set(signal.Signals) - {{signal.SIGKILL, signal.SIGSTOP}}:
 f = open(sys.argv[1], 'r+'); {TAKE["posix"]}; ready()
 """
     one = other(code, file(root))
-    for _look in range(20):
+    for _look in range(5):
         assert look(root).verdict is HoldVerdict.HELD
     os.kill(one.pid, signal.SIGUSR1)
     assert one.out.readline() == b"signal %d\n" % signal.SIGUSR1

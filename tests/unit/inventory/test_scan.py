@@ -223,15 +223,17 @@ def test_mounted_file_systems_are_not_entered(at: Path, only_root: None) -> None
         "tree = scan(Directory.open(at), (), progress=no_progress, cancel=CancelToken())\n"
         "print(*sorted(tree.path(row).decode() for row in range(len(tree))))\n"
         "print(*sorted(one.path.decode()[len(at):] + ':' + one.reason for one in tree.errors))\n"
+        "print(tree.device[tree.find(b'memory')] == os.stat(at + b'/memory').st_dev)\n"
     )
     command = ["unshare", "-m", sys.executable, "-P", "-c", code, str(at)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode in {1, 77} and "Traceback" not in done.stderr:
         pytest.skip("nothing may be mounted here")
-    listed, gaps = done.stdout.splitlines()
+    listed, gaps, its_own_device = done.stdout.splitlines()
     assert listed.split() == ["again", "memory", "plain", "plain/file"]
     reason = "another file system is mounted here, and was not entered"
     assert gaps == f"/again:{reason} /memory:{reason}"
+    assert its_own_device == "True"
 
 
 def test_a_directory_without_permission_is_a_gap_and_never_empty(

@@ -7,6 +7,7 @@ import hashlib
 import os
 import select
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from cachewright.hashing import reading
+from cachewright.digests import hash_file
+from cachewright.hashing import big, reading
 from cachewright.hashing.big import BigFile, BigFiles
-from cachewright.hashing.wire import RACY_NS, Group, Status
+from cachewright.hashing.wire import RACY_NS, Group, Signature, Status
 from cachewright.inventory.tree import Tree, scan_subtree
 from cachewright.model import CancelToken
 from cachewright.storage.anchored import Directory
@@ -55,15 +57,30 @@ def turn_to_link(place: Path) -> None:
     place.symlink_to(outside / "file")
 
 
+def link_to_the_untouched(place: Path) -> None:
+    """A link that leads to the file itself, of which not even the change time has changed."""
+    away = place.parent.parent.parent / "away"
+    place.parent.rename(away)
+    place.parent.mkdir()
+    place.symlink_to(away / place.name)
+
+
 def turn_to_pipe(place: Path) -> None:
     place.unlink()
     os.mkfifo(place)
+
+
+def group_of(place: Path) -> Group:
+    found = os.stat(place)
+    known = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return Group(b"", [os.fsencode(place.name)], [known])
 
 
 CHANGES: list[Callable[[Path], object]] = [
     rewrite,
     replace,
     turn_to_link,
+    link_to_the_untouched,
     turn_to_pipe,
     lambda place: place.unlink(),
     lambda place: place.chmod(0o700),
@@ -112,9 +129,18 @@ def test_nobody_waiting_at_a_pipe_is_let_in(
         (lambda at: (at / "sub" / "deep" / "new").mkdir(), b"sub/deep"),
         (lambda at: (at / "sub" / "deep").rmdir(), b"sub/deep"),
         (lambda at: (at / "link").unlink(), b""),
+        (lambda at: (at / "link").rename(at / "same number of names"), b""),
         (lambda at: (at / "sub").rename(at / "bus"), b"sub"),
     ],
-    ids=["file", "file below", "directory below", "directory gone", "link gone", "renamed"],
+    ids=[
+        "file",
+        "file below",
+        "directory below",
+        "directory gone",
+        "link gone",
+        "link renamed",
+        "renamed",
+    ],
 )
 def test_what_comes_and_goes_shows_in_its_directory(
     at: Path,
@@ -180,10 +206,10 @@ def test_a_file_written_a_moment_ago_is_not_read_within_the_same_tick(
     if size == 1:
         reading.Hasher(["sha256"]).hash_all(root.fd, [Group(b"", [b"file"], [known])])
     else:
-        with BigFiles[int](["sha256"], 1, CancelToken()) as big:
-            big.add(BigFile(1, root, b"file", known))
-            select.select([big.wake], [], [])
-            assert [one.changed for one in big.done()] == [True]
+        with BigFiles[int](["sha256"], 1, CancelToken()) as files:
+            files.add(BigFile(1, root, b"file", known))
+            select.select([files.wake], [], [])
+            assert [one.changed for one in files.done()] == [True]
     assert time.time_ns() >= now + RACY_NS
 
 
@@ -192,12 +218,12 @@ class AtBlock(CancelToken):
 
     def __init__(self, happen: Callable[[], object]) -> None:
         super().__init__()
-        self._asked, self._happen = 0, happen
+        self.asked, self._happen = 0, happen
 
     @property
     def paused(self) -> bool:
-        self._asked += 1
-        if self._asked == 3:
+        self.asked += 1
+        if self.asked == 3:
             self._happen()
         return super().paused
 
@@ -229,8 +255,7 @@ def test_a_small_file_that_changes_while_it_is_read(
     change: Callable[[Path], object],
 ) -> None:
     (at / "file").write_bytes(b"12345678")
-    found = os.stat(at / "file")
-    known = (found.st_dev, found.st_ino, 8, found.st_mtime_ns, found.st_ctime_ns)
+    group = group_of(at / "file")
     read = reading._read
 
     def read_and_change(fd: int, size: int) -> bytes:
@@ -239,42 +264,112 @@ def test_a_small_file_that_changes_while_it_is_read(
         return content
 
     monkeypatch.setattr(reading, "_read", read_and_change)
-    group = Group(b"", [b"file"], [known])
     answer = reading.Hasher(["sha256"]).hash_all(root.fd, [group])
     assert list(answer.statuses) == [Status.CHANGED]
 
 
-def test_a_file_that_grew_without_new_times_is_not_half_hashed(at: Path, root: Directory) -> None:
+def test_a_file_system_that_gives_less_than_it_says_is_not_believed(
+    at: Path, root: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (at / "file").write_bytes(b"12345678")
-    found = os.stat(at / "file")
-    known = (found.st_dev, found.st_ino, 7, found.st_mtime_ns, found.st_ctime_ns)
-    answer = reading.Hasher(["sha256"]).hash_all(root.fd, [Group(b"", [b"file"], [known])])
+    monkeypatch.setattr(reading, "_read", lambda fd, size: os.read(fd, size - 1))
+    answer = reading.Hasher(["sha256"]).hash_all(root.fd, [group_of(at / "file")])
     assert list(answer.statuses) == [Status.CHANGED]
 
 
+def test_what_takes_a_place_just_before_it_is_opened_is_not_read(
+    at: Path, root: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (at / "file").write_bytes(b"12345678")
+    group = group_of(at / "file")
+    same, was_read = reading.same, threading.Event()
+
+    def note(_fd: int, _size: int) -> bytes:
+        was_read.set()
+        return b"12345678"
+
+    def swap_after_the_first_look(found: os.stat_result, known: Signature) -> bool:
+        answer = same(found, known)
+        if not (at / "file").is_fifo():
+            turn_to_pipe(at / "file")
+        return answer
+
+    monkeypatch.setattr(reading, "same", swap_after_the_first_look)
+    monkeypatch.setattr(reading, "_read", note)
+    answer = reading.Hasher(["sha256"]).hash_all(root.fd, [group])
+    assert list(answer.statuses) == [Status.CHANGED]
+    assert not was_read.is_set()
+
+
+def test_a_big_file_that_is_another_by_now_is_not_even_read(
+    at: Path, root: Directory, verified: Verify
+) -> None:
+    (at / "file").write_bytes(b"x" * (8 * MEBI))
+    tree = scan_subtree(root)
+    replace(at / "file")
+    blocks = AtBlock(lambda: None)
+    assert b"file" in verified(tree, cancel=blocks).changed
+    assert blocks.asked == 0
+
+
+def test_a_big_file_of_which_less_comes_than_it_has_is_not_believed(
+    at: Path, verified: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (at / "file").write_bytes(b"x" * (2 * MEBI))
+    whole = hash_file
+
+    def less(*arguments: Any) -> tuple[int, dict[str, str]]:
+        size, values = whole(*arguments)
+        return size - 1, values
+
+    monkeypatch.setattr(big, "hash_file", less)
+    assert verified().changed == (b"file",)
+
+
 WRITER = """
-import time
-fd = os.open(sys.argv[1], os.O_RDWR)
-size = int(sys.argv[2])
-os.pwrite(fd, b"a" * size, 0)
-print("ready", flush=True)
 import select
+fd = os.open(sys.argv[1], os.O_RDWR)
+print("ready", flush=True)
 n = 0
 while not select.select([sys.stdin], [], [], 0)[0]:
     n += 1
-    os.pwrite(fd, b"%20d" % n, (n * 4096) % size if size > 4096 else 0)
+    os.pwrite(fd, b"%20d" % n, 0)
 """
 
 
-@pytest.mark.parametrize("size", [4096, 6 * MEBI], ids=["small", "big"])
-def test_a_file_that_is_being_written_is_never_silently_hashed(
-    at: Path, root: Directory, verified: Verify, other: Callable[..., Any], size: int
+def test_a_small_file_that_somebody_keeps_writing(
+    at: Path,
+    root: Directory,
+    verified: Verify,
+    other: Callable[..., Any],
+    until: Callable[[Callable[[], object]], None],
 ) -> None:
-    (at / "busy").write_bytes(b"x" * size)
+    (at / "busy").write_bytes(b"x" * 4096)
     (at / "quiet").write_bytes(b"q")
-    other(WRITER, at / "busy", size)
-    for _ in range(5):
-        one = verified(scan_subtree(root))
-        assert b"busy" in one.changed
-        assert one.files == {b"quiet": one.files[b"quiet"]}
+    other(WRITER, at / "busy")
+    for _ in range(3):
+        tree = scan_subtree(root)
+        row = tree.find(b"busy")
+        until(lambda: os.stat(at / "busy").st_ctime_ns != tree.ctime_ns[row])  # noqa: B023
+        one = verified(tree)
+        assert one.changed == (b"busy",)
         assert one.files[b"quiet"].sha256 == hashlib.sha256(b"q").hexdigest()
+        assert set(one.files) == {b"quiet"}
+
+
+def test_a_big_file_that_somebody_begins_to_write(
+    at: Path,
+    verified: Verify,
+    other: Callable[..., Any],
+    until: Callable[[Callable[[], object]], None],
+) -> None:
+    (at / "busy").write_bytes(b"x" * (6 * MEBI))
+    before = os.stat(at / "busy").st_ctime_ns
+
+    def begin() -> None:
+        other(WRITER, at / "busy")
+        until(lambda: os.stat(at / "busy").st_ctime_ns != before)
+
+    one = verified(cancel=AtBlock(begin))
+    assert one.changed == (b"busy",)
+    assert one.files == {}

@@ -329,6 +329,24 @@ def test_a_file_system_that_fails_spoils_nothing_else(
     assert ("victim" in seen.unnamed) is (failing != "fd/")
 
 
+def test_a_process_that_cannot_even_be_opened_is_counted(
+    place: Path, other: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (other(WAYS["open:write"], place) for _each in range(2))
+    real = os.open
+
+    def open_(name: Any, flags: int, *rest: Any, dir_fd: int | None = None) -> int:
+        if name == f"/proc/{one.pid}":
+            raise OSError(errno.EMFILE, "injected")
+        return real(name, flags, *rest, dir_fd=dir_fd)
+
+    with monkeypatch.context() as injected:
+        injected.setattr(os, "open", open_)
+        seen = look(place)
+    assert set(by_path(seen, place.parent)) == {two.pid}
+    assert seen.uninspected >= 1
+
+
 DEEP = """
 levels = int(sys.argv[2])
 os.chdir(os.path.dirname(sys.argv[1]))

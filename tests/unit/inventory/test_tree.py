@@ -216,6 +216,19 @@ def test_any_change_in_it_changes_the_signature(
     assert signature(root, b"entry") != before
 
 
+@pytest.mark.parametrize("column", ["mode", "size", "mtime_ns", "ctime_ns", "inode"])
+def test_every_property_of_a_file_is_in_the_signature(
+    at: Path, root: Directory, column: str
+) -> None:
+    (at / "file").touch()
+    tree = scan_subtree(root)
+    before = tree.signature(0)
+    values = getattr(tree.columns, column)
+    values.flags.writeable = True
+    values[1] += 1
+    assert tree.signature(0) != before
+
+
 def test_names_that_run_together_make_different_signatures(at: Path, root: Directory) -> None:
     assert _signature_of(at, root, ["ab/c"]) != _signature_of(at, root, ["a/bc"])
 

@@ -12,9 +12,10 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cachewright.errors import CachewrightError, Changed, Refused, StepFailed
+from cachewright.inventory.tree import scan_subtree
 from cachewright.repair.operations import PutBack
 from cachewright.repair.quarantine import ITEM, STAGE, kept_at
 from cachewright.storage.anchored import Directory
@@ -202,6 +203,16 @@ class Publication:
                     os.chown(name, like.st_uid, like.st_gid, dir_fd=here.fd, follow_symlinks=False)
 
 
+def as_published(target: Subject) -> dict[str, Any]:
+    """Identity and signature of what lies at the target now, for whoever takes it back.
+
+    The signature knows every file but not the place, so it outlasts a later publication that
+    is itself taken back.
+    """
+    signature = scan_subtree(target.parent, target.name).signature(0)
+    return {**target.parent.identity_of(target.name).as_json(), "signature": signature}
+
+
 def publish_tree(
     publication: Publication,
     content: Content,
@@ -219,8 +230,7 @@ def publish_tree(
         publication.swap(gate_held=gate_held)
         try:
             kept = None if target.missing else kept_at(place, running.id, size)
-            published = target.parent.identity_of(target.name).as_json()
-            running.done(kept=kept, place=running.id, published=published)
+            running.done(kept=kept, place=running.id, published=as_published(target))
         except BaseException as error:
             publication.revert()
             if isinstance(error, Exception):

@@ -163,12 +163,13 @@ def _still_published(
     ended: Mapping[str, Any],
     look: LookAround,
 ) -> None:
-    if not parent.exists(name) or not same_thing(
-        parent.stat(name), ended["published"], unchanged=True
-    ):
+    published = ended["published"]
+    if not parent.exists(name) or not same_thing(parent.stat(name), published):
+        raise Changed(path=undone.path, what="it is not what was published any more")
+    signature = scan_subtree(parent, name).signature(0)
+    if signature != published["signature"]:
         raise Changed(path=undone.path, what="it is not what was published any more")
     now = parent.identity_of(name)
-    signature = scan_subtree(parent, name).signature(0)
     Subject(parent, name, undone.path, now, signature).refuse_writers(look)
 
 

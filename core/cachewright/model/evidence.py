@@ -1,0 +1,108 @@
+"""What was observed: identities, digests, holders, single observations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cachewright.model.verdicts import Says
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which file or directory was looked at; compared again at the moment of acting.
+
+    ``mtime_ns`` and ``ctime_ns`` of a directory change with its children, so a tree is also
+    guarded by ``tree_signature`` where the step's subject is a tree.
+    """
+
+    device: int
+    inode: int
+    mode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    def as_json(self) -> dict[str, int]:
+        return {
+            "device": self.device,
+            "inode": self.inode,
+            "mode": self.mode,
+            "size": self.size,
+            "mtime_ns": self.mtime_ns,
+            "ctime_ns": self.ctime_ns,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Identity:
+        return cls(**{name: int(data[name]) for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observation: what was looked at, what was seen, when, and what it speaks for."""
+
+    fact: str
+    says: Says
+    detail: str
+    at_ns: int = field(default_factory=time.time_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """An algorithm and its value, spelled as the cache's own tool spells it.
+
+    ``h1`` values carry no ``h1:`` prefix here or in JSON: the algorithm says it.
+    """
+
+    algorithm: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedDigest:
+    """A recorded digest and the file (or row) that records it."""
+
+    algorithm: str
+    value: str
+    source: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that holds a lock or has something open, mapped, executing or as cwd.
+
+    ``started_ns`` is the wall-clock start derived from /proc; identity is the four of
+    ``boot_id``, ``pid_namespace``, ``pid`` and ``start_ticks`` (DESIGN 6.3).
+    ``how`` lists e.g. ``lock:write`` ``lock:read`` ``open:write`` ``open:read`` ``mmap`` ``exe``
+    ``cwd`` ``root``.  ``state`` is ``stopped`` for a stopped process, else ``running``.
+    """
+
+    pid: int
+    started_ns: int
+    user: str
+    command: str
+    how: tuple[str, ...]
+    state: str = "running"
+    start_ticks: int = 0
+    boot_id: str = ""
+    pid_namespace: int = 0
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        return (self.boot_id, self.pid_namespace, self.pid, self.start_ticks)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it can change what it holds through a descriptor or mapping it has now."""
+        return any(way in {"open:write", "mmap:write", "lock:write"} for way in self.how)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that could not be looked at: the check is not complete, and says where."""
+
+    path: bytes
+    reason: str

@@ -13,7 +13,7 @@ from cachewright.errors import InUse, JournalDamaged
 from cachewright.repair import journal as journals
 from cachewright.repair.exclusive import exclusive
 from cachewright.repair.journal import Journal, state_directory
-from cachewright.repair.records import Event
+from cachewright.repair.records import Event, Record
 from cachewright.storage.anchored import Directory
 
 
@@ -77,7 +77,7 @@ def test_processes_append_one_after_the_other(state: Path) -> None:
     code = """
 import os, sys
 from cachewright.repair.journal import Journal
-from cachewright.repair.records import Event
+from cachewright.repair.records import Event, Record
 journal = Journal.open(os.fsencode(sys.argv[1]))
 for number in range(15):
     journal.append(sys.argv[2], Event.STARTED, {"n": number})
@@ -173,11 +173,37 @@ def test_a_crash_before_the_head_moved_is_no_damage(state: Path) -> None:
     assert opened(state).verify() == 3
     opened(state).append("d", Event.STARTED, {})
     assert json.loads((state / "journal.head").read_bytes())["number"] == 4
-    # Twice in a row: the head may never be two behind.
-    (state / "journal.head").write_bytes(
-        json.dumps({"number": 3, "hash": opened(state).records()[2].hash}).encode()
-    )
+
+
+def test_two_crashes_before_the_head_moved_are_no_damage(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = fill(state, 2)
+    move = Journal._set_head
+
+    def killed_at(number: int) -> None:
+        def moved(self: Journal, record: Record) -> None:
+            if record.number == number:
+                raise KeyboardInterrupt
+            move(self, record)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Journal, "_set_head", moved)
+            journal.append("c", Event.STARTED, {})
+
+    killed_at(3)
+    killed_at(4)
     assert opened(state).verify() == 4
+
+
+def test_a_line_of_another_journal_is_found(state: Path, tmp_path: Path) -> None:
+    """Its own hash and its number fit, the record before it is another one."""
+    fill(state, 3)
+    fill(tmp_path / "other", 3)
+    lines = (state / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    others = (tmp_path / "other" / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (state / "journal.jsonl").write_bytes(lines[0] + others[1] + lines[2])
+    assert damaged(state) == 2
 
 
 def test_a_full_disk_leaves_the_journal_whole(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

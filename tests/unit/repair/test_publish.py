@@ -81,10 +81,11 @@ def test_refuses_what_is_written_to(cache: Path, tmp_path: Path) -> None:
 
 
 READER = """
-import os, sys
+import os, sys, time
 seen, missing, wrong = 0, 0, 0
 print("ready", flush=True)
-while not os.path.exists(sys.argv[2]):
+end = time.monotonic() + 60
+while not os.path.exists(sys.argv[2]) and time.monotonic() < end:
     try:
         fd = os.open(sys.argv[1], os.O_RDONLY)
         both = [os.open(name, os.O_RDONLY, dir_fd=fd) for name in ("f", "g")]

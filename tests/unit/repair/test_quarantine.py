@@ -12,6 +12,7 @@ from cachewright.errors import Changed, InUse, JournalDamaged, NoQuarantine, Not
 from cachewright.model import Result, StepKind
 from cachewright.repair.keeping import kept_items, purge
 from cachewright.repair.quarantine import Quarantine
+from cachewright.repair.records import Event
 from cachewright.repair.undo import undo
 from cachewright.storage.anchored import Directory
 
@@ -87,6 +88,7 @@ def test_a_mounted_cache_has_none_beside_it(tmp_path: Path) -> None:
 import os, subprocess, sys
 from cachewright.errors import NoQuarantine
 from cachewright.repair.quarantine import Quarantine
+from cachewright.repair.records import Event
 from cachewright.storage.anchored import Directory
 top = os.fsencode(sys.argv[1])
 for how in (["--bind", top + b"/other", top + b"/cache"], ["-t", "tmpfs", "x", top + b"/cache"]):
@@ -119,6 +121,7 @@ def test_two_cachewrights_exclude_each_other(bench: Any) -> None:
     code = """
 import os, sys
 from cachewright.repair.quarantine import Quarantine
+from cachewright.repair.records import Event
 from cachewright.storage.anchored import Directory
 with Directory.open(os.fsencode(sys.argv[1])) as root:
     with Quarantine.for_root(root).exclusive():
@@ -213,6 +216,15 @@ def test_a_damaged_journal_stops_everything(bench: Any, tmp_path: Path) -> None:
     assert file.read_bytes() == damaged
     assert (bench.path / "good").exists()
     assert not (bench.path / "bad").exists()
+
+
+def test_a_damaged_journal_is_found_before_anything_is_made(bench: Any, tmp_path: Path) -> None:
+    bench.journal.append("x", Event.STARTED, {})
+    file = tmp_path / "state" / "journal.jsonl"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(JournalDamaged):
+        bench.one(ENTRY, "bad")
+    assert not bench.quarantine.exists()
 
 
 def test_purging_waits_for_the_grace(bench: Any) -> None:

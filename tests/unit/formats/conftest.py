@@ -17,9 +17,9 @@ import pytest
 from cachewright.digests import FileDigest
 from cachewright.formats.base import Format, GoodCopy, Knowledge, References, Verification
 from cachewright.formats.terraform import Terraform
-from cachewright.inventory.walker import scan
-from cachewright.model import CancelToken, Finding, FindingKind, no_progress
+from cachewright.inventory.tree import scan_subtree
 from cachewright.model import EntryVerdict as Verdict
+from cachewright.model import Finding, FindingKind, Role
 from cachewright.storage.anchored import Directory
 
 ADDRESS = "tf.example.com/acme/toy"
@@ -126,7 +126,7 @@ class Made:
             tuple(os.fsencode(one) for one in given),
             {"HOME": str(self.top / "nobody"), "XDG_DATA_DIRS": str(self.top / "nothing")},
         )
-        tree = scan(root, form.rules, progress=no_progress, cancel=CancelToken(), workers=1)
+        tree = scan_subtree(root, b"", Role.CONTAINER, form.rules)
         return form.read(root, tree, references)
 
     def look(

@@ -167,6 +167,7 @@ def test_a_file_changed_since_it_was_judged_stays(bench: Any, record: Path) -> N
     (outcome,) = bench.run(plan)
     assert outcome.result is Result.REFUSED
     assert (record.read_bytes(), alone(record)) == (LOCK_FILE + b"new\n", True)
+    assert bench.events() == []
 
 
 def test_a_file_saved_at_the_last_moment_stays(

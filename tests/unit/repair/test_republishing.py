@@ -162,8 +162,10 @@ def test_a_writer_that_comes_with_the_exchange_gets_its_directory_back(
     assert (copied.path / "bad" / "data").read_bytes() == b"BAD content"
 
 
-def test_a_copy_that_is_no_longer_good_is_not_published(copied: Any) -> None:
-    (copied.path.parent / "copy" / "data").write_bytes(b"X" * len(GOOD))
+@pytest.mark.parametrize("name", ["data", "run", "new"])
+def test_a_copy_that_is_no_longer_good_is_not_published(copied: Any, name: str) -> None:
+    """Even where its format would accept what it is now."""
+    (copied.path.parent / "copy" / name).write_bytes(b"X!")
     before = contents(copied.path)
     outcome = copied.one(REPUBLISH, "bad")
     assert (outcome.result, "cannot be used" in outcome.reason) == (Result.REFUSED, True)

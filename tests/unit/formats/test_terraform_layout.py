@@ -123,10 +123,10 @@ def test_recognition(tmp_path: Path, paths: list[str], name: str | None) -> None
 
 
 def test_recognition_survives_strange_content(tmp_path: Path) -> None:
-    (tmp_path / "loop.example.com").symlink_to("loop.example.com")
-    os.mkfifo(tmp_path / "pipe.example.com")
+    (tmp_path / "a.loop.example.com").symlink_to("a.loop.example.com")
+    os.mkfifo(tmp_path / "a.pipe.example.com")
     os.mkdir(os.fsencode(tmp_path) + b"/\xff.example.com")
-    closed = tmp_path / "closed.example.com"
+    closed = tmp_path / "a.closed.example.com"
     closed.mkdir()
     closed.chmod(0)
     for number in range(200):

@@ -191,11 +191,11 @@ def test_an_archive_is_read_once_until_it_changes(
 
     monkeypatch.setattr(terraform_copies, "_read_archive", counting)
     archives = terraform_copies.Archives()
+    alias = path + b".zip"
+    os.link(path, alias)
     first = archives.facts(path, CancelToken())
     assert archives.facts(path, CancelToken()) is first
     assert len(read) == 1
-    alias = path + b".zip"
-    os.link(path, alias)
     assert archives.facts(alias, CancelToken()).path == alias
     read.clear()
     os.utime(path, (1, 1))

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cachewright.errors import CachewrightError
+from cachewright.errors import CachewrightError, StepFailed
 from cachewright.model import StepKind
 from cachewright.repair.journal import Journal
 from cachewright.repair.records import Event, Record, unpack
@@ -131,7 +131,8 @@ def new_id() -> str:
 
 @contextmanager
 def operation(journal: Journal, operation_id: str, fields: Mapping[str, Any]) -> Iterator[Running]:
-    """Record that an operation starts; when the block raises, that it was rolled back.
+    """Record that an operation starts; when the block raises, that it was rolled back (that it
+    failed, for ``StepFailed``).
 
     The block must leave things as they were when it raises, or ``end`` the operation itself.
     Where it is torn away (``KeyboardInterrupt``), or even the second record cannot be written,
@@ -143,6 +144,7 @@ def operation(journal: Journal, operation_id: str, fields: Mapping[str, Any]) ->
         yield running
     except Exception as error:
         if not running.ended:
+            event = Event.FAILED if isinstance(error, StepFailed) else Event.ROLLED_BACK
             with suppress(OSError, CachewrightError):
-                running.end(Event.ROLLED_BACK, {"reason": str(error)})
+                running.end(event, {"reason": str(error)})
         raise

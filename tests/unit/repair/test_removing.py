@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cachewright.holders import Survey
 from cachewright.model import Confirm, Gate, HoldVerdict, LockKind, LockPlace, Result, StepKind
 from cachewright.repair import removing
 from cachewright.repair.undo import undo
@@ -81,6 +82,42 @@ def test_staging_that_anybody_holds_stays(bench: Any, other: Any, code: str) -> 
     assert f"process {holder.pid}" in outcome.reason
     assert (bench.path / ".tmp-1" / "part").exists()
     assert bench.events() == []
+
+
+def seen_by_nobody(uninspected: int) -> Any:
+    return lambda _prefixes, _devices: Survey((), uninspected, "", 0)
+
+
+def test_the_kernel_tells_of_a_holder_that_no_survey_shows(bench: Any, other: Any) -> None:
+    plan = bench.plan_of(STAGING, ".tmp-1")
+    other("f = open(sys.argv[1] + '/inner/part'); ready()", bench.path / ".tmp-1")
+    bench.look = seen_by_nobody(uninspected=1)
+    (outcome,) = bench.run(plan)
+    assert (outcome.result, "cannot be named" in outcome.reason) == (Result.REFUSED, True)
+
+
+@pytest.mark.parametrize(
+    ("uninspected", "confirm", "result"),
+    [
+        (1, Confirm.CLICK, Result.REFUSED),
+        (0, Confirm.CLICK, Result.DONE),
+        (1, Confirm.TYPED, Result.DONE),
+    ],
+)
+def test_what_nobody_can_tell_must_be_typed(
+    bench: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    uninspected: int,
+    confirm: Confirm,
+    result: Result,
+) -> None:
+    """The file system knows no leases, and a process could not be inspected."""
+    monkeypatch.setattr("cachewright.holders.sole_opener", lambda _fd: None)
+    bench.verdict = HoldVerdict.STALE if confirm is Confirm.CLICK else HoldVerdict.UNPROVEN
+    bench.look = seen_by_nobody(uninspected)
+    plan = bench.plan_of(STAGING, ".tmp-1", confirm=confirm)
+    (outcome,) = bench.run(plan, confirmations={plan.steps[0].id: ".tmp-1"})
+    assert outcome.result is result
 
 
 def test_a_stopped_holder_is_a_holder(bench: Any, other: Any) -> None:

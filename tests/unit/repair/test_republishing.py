@@ -172,6 +172,26 @@ def test_a_copy_that_is_no_longer_good_is_not_published(copied: Any, name: str) 
     assert untouched(copied, before)
 
 
+def test_an_old_tree_that_cannot_be_put_back_is_never_dropped(
+    copied: Any, look_then: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = copied.plan_of(REPUBLISH, "bad")
+    calls = iter(range(1, 100))
+
+    def exchange(*names: Any) -> None:
+        if next(calls) > 1:
+            raise OSError(5, "Input/output error")
+        swap.exchange(*names)
+
+    monkeypatch.setattr(publication, "exchange", exchange)
+    look_then(lambda: (copied.path / "bad" / "data").write_bytes(b"just written"), after=2)
+    (outcome,) = copied.run(plan)
+    assert outcome.result is Result.FAILED
+    assert "Nothing is lost" in outcome.reason
+    assert [path.read_bytes() for path in copied.quarantine.glob("*/*/data")] == [b"just written"]
+    assert copied.events() == ["started", "failed"]
+
+
 def test_a_copy_that_the_format_calls_corrupt_is_not_published(bench: Any) -> None:
     bench.knowledge.good_copies = [bench.good_copy(content=b"other version")]
     before = contents(bench.path)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import psutil
 import pytest
 
 from cachewright.demo import cache as planted
+from cachewright.demo.company import Company
 from cachewright.demo.scratch import PREFIX, staged
-from cachewright.errors import Refused
+from cachewright.errors import Refused, WorkerFailed
 from cachewright.report import schema
 
 
@@ -164,3 +166,37 @@ def test_a_directory_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="empty directory"), staged(str(tmp_path)):
         pass
     assert [one.name for one in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_demo_whose_window_is_killed_tidies_up(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "cachewright", "demo"],
+        env={**os.environ, "TMPDIR": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        while b"libqoffscreen" not in maps.read_bytes():  # Qt has begun
+            assert process.poll() is None
+            time.sleep(0.05)
+        children = psutil.Process(process.pid).children()
+        actors = [one for one in children if "cachewright.demo.actor" in one.cmdline()]
+        assert len(actors) == 3
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+    assert not any(one.is_running() for one in actors)
+
+
+def test_an_actor_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    with Company(seconds=0.1) as company:
+        actor = psutil.Process(company.start("lock", str(tmp_path / "lock")))
+        assert actor.wait(timeout=60) == 0
+
+
+def test_an_actor_that_cannot_start_is_told(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with Company(60) as company, pytest.raises(WorkerFailed, match="did not start"):
+        company.start("write", str(missing))

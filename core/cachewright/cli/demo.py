@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -45,7 +46,8 @@ def demo(*, directory: str | None, no_window: bool, seconds: float, as_json: boo
     from cachewright.cli import window
     from cachewright.demo.scratch import staged
 
-    with unwinding(), staged(directory, seconds) as stage:
+    with unwinding(), ExitStack() as scene:
+        stage = scene.enter_context(staged(directory, seconds))
         # The journal of the demo's repairs, and the caches that the window remembers, go with
         # the demo.
         os.environ["CACHEWRIGHT_STATE_DIR"] = stage.state
@@ -62,7 +64,7 @@ def demo(*, directory: str | None, no_window: bool, seconds: float, as_json: boo
             environment={},
         )
         if not (no_window or as_json):
-            return window.run(look.root, look.options())
+            return window.run(look.root, look.options(), scene.close)
         with session.opened(look) as bench:
             result = session.checked(bench)
         if as_json:

@@ -51,6 +51,24 @@ def unwinding() -> Iterator[None]:
 
 
 @contextmanager
+def ending_at_once(tidy: Callable[[], None]) -> Iterator[None]:
+    """End the process at the first signal, after ``tidy``.
+
+    For a block that runs somebody else's event loop: what is raised in there may be printed and
+    forgotten.  A loop that knows a gentler way may set handlers of its own meanwhile.
+    """
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        try:
+            tidy()
+        finally:
+            os._exit(ExitCode.INTERRUPTED)
+
+    with _handling(asked):
+        yield
+
+
+@contextmanager
 def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     former = {number: signal.signal(number, handler) for number in _SIGNALS}
     try:

@@ -48,10 +48,11 @@ def _lines(items: Sequence[HistoryItem]) -> list[str]:
         (
             one.id,
             wording.when(one.at_ns),
+            one.action,
             one.step.value,
             f"{one.result} (undone)" if one.undone else str(one.result),
             display(one.path),
         )
         for one in items
     ]
-    return output.table(("ID", "WHEN", "STEP", "RESULT", "PATH"), rows)
+    return output.table(("ID", "WHEN", "ACTION", "STEP", "RESULT", "PATH"), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ import click
 from cachewright.cli import output
 from cachewright.cli.display_server import reason_against
 from cachewright.cli.exit_code import ExitCode
+from cachewright.cli.interrupt import ending_at_once
 from cachewright.cli.options import patience, place, places
 from cachewright.cli.verbs import VERBS
 from cachewright.errors import RootMissing, RootNotADirectory
@@ -62,8 +64,15 @@ def _must_be_a_directory(root: bytes) -> None:
     raise RootMissing(path=root)
 
 
-def run(root: bytes | None, options: Options) -> int:
-    """Open the window and wait until it is closed; says in one line why it cannot be opened."""
+def _nothing() -> None:
+    """There is nothing to tidy up."""
+
+
+def run(root: bytes | None, options: Options, tidy: Callable[[], None] = _nothing) -> int:
+    """Open the window and wait until it is closed; says in one line why it cannot be opened.
+
+    ``tidy`` is called where a signal ends the process before that.
+    """
     reason = reason_against(os.environ) or _without_window()
     if reason:
         output.tell(f"{reason} The verbs work without one: {', '.join(VERBS)}.")
@@ -77,7 +86,8 @@ def run(root: bytes | None, options: Options) -> int:
                 f"The verbs work without it: {', '.join(VERBS)}."
             )
             return ExitCode.INCOMPLETE
-        return int(runner(root, options))
+        with ending_at_once(tidy):
+            return int(runner(root, options))
     return ExitCode.INCOMPLETE
 
 

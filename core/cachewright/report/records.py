@@ -31,6 +31,8 @@ class Done(Protocol):
     def undone(self) -> bool: ...
     @property
     def can_undo(self) -> bool: ...
+    @property
+    def action(self) -> str: ...
 
 
 class Kept(Protocol):
@@ -60,6 +62,7 @@ def journal(items: Iterable[Done], verified: int | None = None) -> Document:
             {
                 "id": one.id,
                 "at": timestamp(one.at_ns),
+                "action": one.action,
                 "step": one.step.value,
                 "subject": text(one.subject),
                 **path_fields("path", one.path),

@@ -66,6 +66,28 @@ def test_handlers_are_put_back() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+SWALLOWS_WHAT_IS_RAISED = """
+from cachewright.cli.interrupt import ending_at_once
+def tidy():
+    print("tidied", flush=True)
+with ending_at_once(tidy):
+    print("ready", flush=True)
+    while True:
+        try:
+            for _ in range(1000):
+                pass
+        except BaseException:
+            pass
+"""
+
+
+def test_an_event_loop_cannot_swallow_the_end() -> None:
+    with started(SWALLOWS_WHAT_IS_RAISED) as process:
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=60)
+    assert (told, process.returncode) == (b"tidied\n", 130)
+
+
 def test_a_plain_kill_can_unwind() -> None:
     with pytest.raises(KeyboardInterrupt), unwinding():
         signal.raise_signal(signal.SIGTERM)

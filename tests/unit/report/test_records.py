@@ -22,6 +22,7 @@ def test_the_journal_tells_what_can_be_undone(validate: Validate) -> None:
     assert made["operations"][0]["id"] == "op1"
     assert made["operations"][0]["path"] == "/c/e\\xff"
     assert made["operations"][0]["can_undo"] is True
+    assert made["operations"][0]["action"] == "repair"
     assert records.journal([])["verified_records"] is None
 
 

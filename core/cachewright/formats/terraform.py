@@ -10,7 +10,7 @@ from cachewright.digests import FileDigest, h1
 from cachewright.formats.base import Format, Knowledge, References, Rule
 from cachewright.formats.terraform_copies import Archives
 from cachewright.formats.terraform_knowledge import TerraformKnowledge
-from cachewright.formats.terraform_layout import PLATFORM, RULES, looks_like_cache
+from cachewright.formats.terraform_layout import ENTRY_OR_STAGING, RULES, looks_like_cache
 from cachewright.formats.terraform_projects import read_projects
 from cachewright.formats.terraform_rewrite import edits_from_json, rewrite
 from cachewright.formats.terraform_settings import (
@@ -43,7 +43,7 @@ class Terraform(Format):
         self._archives = Archives()
 
     def recognise(self, root: Directory) -> bool:
-        return looks_like_cache(root, PLATFORM)
+        return looks_like_cache(root, ENTRY_OR_STAGING, or_empty=True)
 
     def default_locations(self, environment: Mapping[str, str]) -> Iterable[Location]:
         places = [read_settings(environment, self.product).cache, customary_cache(environment)]

@@ -24,7 +24,7 @@ from cachewright.formats.base import (
     Verification,
 )
 from cachewright.formats.terraform_judge import Case, Form, judge
-from cachewright.formats.terraform_layout import ENTRY_DEPTH, PLATFORM_LOCK, Package
+from cachewright.formats.terraform_layout import ENTRY_DEPTH, PLATFORM_LOCK, Package, executable
 from cachewright.formats.terraform_poison import PoisonTest, Seen
 from cachewright.formats.terraform_projects import LockRecord, Projects, uses
 from cachewright.formats.terraform_sources import Sources
@@ -115,7 +115,9 @@ class TerraformKnowledge(Knowledge):
         actual = seen.whole.get("h1") if seen.files else None
         standing = self._vouching.standing(package, actual)
         if actual is not None:
-            self._seen[package] = Seen(actual, standing.verdict)
+            name = executable(seen.files, package.kind)
+            started = "" if name is None else seen.files[name].sha256
+            self._seen[package] = Seen(actual, standing.verdict, started)
         case = Case(
             entry=entry,
             path=self._root.where(entry.relative),

@@ -44,6 +44,8 @@ _DIRECTORY: Final = frozenset({Type.DIRECTORY})
 _FILE: Final = frozenset({Type.FILE})
 _ANY: Final = frozenset(Type)
 
+ENTRY_OR_STAGING: Final = re.compile(_PLATFORM + rb"|" + STAGING.pattern)
+
 ENTRY_DEPTH: Final = 5
 
 RULES: Final = (
@@ -148,13 +150,14 @@ def _versions(root: Directory) -> Iterator[bytes]:
         waiting.extend((below + name, depth + 1) for name in reversed(names))
 
 
-def looks_like_cache(root: Directory, wanted: re.Pattern[bytes]) -> bool:
-    """Whether some version directory holds a name that ``wanted`` fits: a bounded look that
-    never raises on strange content.  An empty directory is no cache."""
+def looks_like_cache(root: Directory, wanted: re.Pattern[bytes], *, or_empty: bool = False) -> bool:
+    """Whether some version directory holds a name that ``wanted`` fits, or (``or_empty``)
+    nothing at all, as when its last entry was moved to quarantine: a bounded look that never
+    raises on strange content.  An empty root is no cache."""
     for relative in itertools.islice(_versions(root), _VERSIONS_LOOKED_AT):
         try:
             with root.open_directory(relative) as opened:
-                if _some(opened, wanted):
+                if _some(opened, wanted) or (or_empty and not os.listdir(opened.fd)):
                     return True
         except (OSError, CachewrightError):
             continue

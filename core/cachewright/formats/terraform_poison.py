@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachewright.formats.terraform_layout import Package, Release
+from cachewright.formats.terraform_layout import Package, Release, executable
 from cachewright.formats.terraform_projects import LockRecord
 from cachewright.formats.terraform_rewrite import Edit
 from cachewright.formats.terraform_words import counted, named
@@ -30,16 +30,19 @@ from cachewright.model import (
 from cachewright.text import display
 
 if TYPE_CHECKING:
+    from cachewright.formats.terraform_copies import ArchiveFacts
     from cachewright.formats.terraform_sources import Sources
     from cachewright.formats.terraform_vouching import Vouching
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one entry of this cache holds, and how it was judged."""
+    """What one entry of this cache holds, and how it was judged.  ``executable`` is the SHA-256
+    of the file that terraform starts, empty where it has none."""
 
     h1: str
     verdict: EntryVerdict
+    executable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +152,9 @@ class PoisonTest:
         )
 
     def _witnessed(self, record: LockRecord, platforms: Sequence[bytes]) -> bool:
-        """Whether anything besides the mirror knows the mirror's content: a verified entry, a
-        lock file, or a signed digest.  A mirror whose archive was replaced must not be able to
-        talk a good checksum out of a lock file."""
+        """Whether anything besides the mirror knows the mirror's content: an entry with at
+        least the same executable, a lock file, or a signed digest.  A mirror whose archive was
+        replaced must not be able to talk a good checksum out of a lock file."""
         others = set().union(*(one.h1 for one in self._vouching.records(record.release)))
         for platform in platforms:
             package = record.release.on(platform)
@@ -160,7 +163,10 @@ class PoisonTest:
             for proof in self._vouching.proofs(package):
                 if proof.values & known:
                     return True
-                if proof.archive is not None and proof.archive.zh in record.zh:
+                if proof.archive is not None and (
+                    proof.archive.zh in record.zh
+                    or (seen is not None and seen.executable == _executable(proof.archive, package))
+                ):
                     return True
         return False
 
@@ -195,6 +201,11 @@ class PoisonTest:
         if archives:
             return {archives[0].unpacked, archives[0].zipped}
         return set().union(*(proof.values for proof in self._vouching.proofs(package)))
+
+
+def _executable(archive: ArchiveFacts, package: Package) -> str | None:
+    name = executable(archive.files, package.kind)
+    return None if name is None else archive.files[name].sha256
 
 
 def findings(test: PoisonTest, records: Sequence[LockRecord]) -> Iterator[Finding]:

@@ -100,6 +100,15 @@ def test_a_mirror_that_nothing_else_agrees_with_talks_no_line_out(made: Any, fac
     assert FindingKind.POISONED_CHECKSUM in made.look(project, witness).kinds
 
 
+def test_an_entry_with_the_mirrors_executable_is_a_witness(made: Any) -> None:
+    entry = made.entry()
+    (entry / "extra").write_text("x")
+    archive = made.archive()
+    looked = made.look(made.project(WRONG, installed=["linux_amd64"]))
+    assert looked.kinds == [FindingKind.FOREIGN_FILE, FindingKind.POISONED_CHECKSUM]
+    assert looked.findings[0].repair.source == os.fsencode(archive)
+
+
 def test_a_line_that_fits_an_entry_that_is_not_disproved_is_left_alone(
     made: Any, facts: Any, good: str
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -85,24 +84,3 @@ def _inside(path: bytes, mount: Mount) -> bytes:
 
 def _nested(one: bytes, other: bytes) -> bool:
     return os.path.commonpath([one, other]) in {one, other}
-
-
-def clock_ns(scratch: Directory) -> int | None:
-    """The file system's own idea of now, or None where nothing can be written there.
-
-    ``scratch`` is a directory on the file system in question and outside any cache; a file is
-    made in it, written and removed again.
-    """
-    name = b".cachewright-clock-" + secrets.token_hex(16).encode()
-    try:
-        fd = scratch.create_file(name, 0o600)
-    except OSError:
-        return None
-    try:
-        os.write(fd, b"\0")
-        return os.fstat(fd).st_mtime_ns
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-        os.unlink(name, dir_fd=scratch.fd)

@@ -19,6 +19,7 @@ from cachewright.holders.survey import KernelLock
 
 _KINDS: Final = {b"POSIX": "posix", b"FLOCK": "flock", b"OFDLCK": "ofd", b"LEASE": "lease"}
 _FIELDS: Final = 7
+_COLONS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Line:
 
 def parse_line(fields: list[bytes]) -> Line | None:
     """``POSIX ADVISORY WRITE 123 08:01:42 0 EOF``; None for a kind that is not ours."""
-    if len(fields) < _FIELDS or fields[0] not in _KINDS:
-        return None
+    if len(fields) < _FIELDS or fields[0] not in _KINDS or fields[4].count(b":") != _COLONS:
+        return None  # "<none>:0" stands for a file that the lock has lost
     major, minor, inode = fields[4].split(b":")
     return Line(
         kind=_KINDS[fields[0]],

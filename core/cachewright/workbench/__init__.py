@@ -116,7 +116,6 @@ class Workbench:
         Raises ``RootVanished`` where the path no longer leads to the pinned directory,
         ``Cancelled`` when asked to stop.
         """
-        self._still_there()
         checking = Checking(
             self._root, self._format, self.options, watcher or Unwatched(), cancel or CancelToken()
         )

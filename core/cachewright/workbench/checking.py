@@ -52,7 +52,7 @@ def read_cache(
     )
     watcher.tree(tree)
     watcher.progress(Progress("records"))
-    references = References(options.projects, options.sources, options.environment)
+    references = References(options.projects, options.sources, options.environment, cancel)
     return tree, form.read(root, tree, references)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from cachewright.diagnosis.filesystems import clock_ns, facts
+from cachewright.diagnosis.filesystems import facts
 from cachewright.holders.mounts import LOCAL_TYPES
 from cachewright.storage.anchored import Directory
 
@@ -87,20 +86,3 @@ def test_exports_that_cannot_be_read_count(cache: Path) -> None:
         assert found.exported
         assert "could not be read" in found.why
         assert not facts(root, (str(cache / "missing"),)).exported
-
-
-def test_the_clock_is_the_file_systems_and_leaves_nothing(cache: Path) -> None:
-    with Directory.open(os.fsencode(cache)) as root:
-        first = clock_ns(root)
-        (cache / "file").touch()
-        second = clock_ns(root)
-        assert root.names() == [b"file"]
-    assert first is not None
-    assert second is not None
-    assert first <= (cache / "file").stat().st_mtime_ns <= second
-    assert abs(second - time.time_ns()) < 10_000_000_000
-
-
-def test_there_is_no_clock_where_nothing_can_be_written() -> None:
-    with Directory.open(b"/proc/self") as root:
-        assert clock_ns(root) is None

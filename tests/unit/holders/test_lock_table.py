@@ -10,6 +10,7 @@ import pytest
 
 from cachewright import holders
 from cachewright.holders import KernelLock
+from cachewright.holders.lock_table import parse_line
 from cachewright.holders.mounts import mount_of
 
 if TYPE_CHECKING:
@@ -114,3 +115,11 @@ ready()
 """
     one = other(code, tmp_path)
     assert sum(one.pid in lock.pids for lock in holders.kernel_locks()) == 300
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"LEASE BREAKER READ 0 <none>:0 0 EOF", b"POSIX ADVISORY WRITE 12 <none>:0 0 EOF", b"POSIX"],
+)
+def test_a_lock_that_lost_its_file_is_passed_over(line: bytes) -> None:
+    assert parse_line(line.split()) is None

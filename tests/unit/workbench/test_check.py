@@ -6,8 +6,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,12 +19,13 @@ from cachewright.model import (
     EntryVerdict,
     FindingKind,
     HoldVerdict,
+    Progress,
     Severity,
     StepKind,
 )
 from cachewright.storage.anchored import Directory
 from cachewright.storage.removal import remove_tree
-from cachewright.workbench import Options, Workbench
+from cachewright.workbench import Options, Unwatched, Workbench
 
 TOY = Provider("toy", "1.2.3")
 OTHER = Provider("other", "2.0.0")
@@ -301,3 +302,99 @@ def test_a_root_that_is_replaced_is_not_taken_for_the_cache(place: Place) -> Non
         place.cache.mkdir()
         with pytest.raises(RootVanished):
             bench.check()
+
+
+class When(Unwatched):
+    """Starts something once a stage begins, so that it happens right then."""
+
+    def __init__(self, stage: str, start: Callable[[], None]) -> None:
+        self.stages: list[str] = []
+        self._stage = stage
+        self._start = start
+
+    def progress(self, progress: Progress) -> None:
+        if progress.stage == self._stage and self._stage not in self.stages:
+            self._start()
+        self.stages.append(progress.stage)
+
+
+def watched(place: Place, watcher: When, **changed: float) -> CheckResult:
+    options = Options(projects=(os.fsencode(place.project),), **{**QUICK, **changed})
+    with Workbench.open(os.fsencode(place.cache), options=options) as bench:
+        return bench.check(watcher)
+
+
+def test_good_content_with_an_open_writer_is_busy_too(place: Place) -> None:
+    with child(WRITER, place.entry() / "README.md"):
+        assert place.verdict(place.check()) is EntryVerdict.BUSY
+
+
+SAME = """
+import os, sys
+content = open(sys.argv[1], "rb").read()
+print("ready", flush=True)
+while True:
+    fd = os.open(sys.argv[1], os.O_WRONLY)
+    os.write(fd, content)
+    os.close(fd)
+"""
+
+
+def test_good_content_that_is_written_again_and_again_is_busy(place: Place) -> None:
+    with child(SAME, place.entry() / "README.md"):
+        assert place.verdict(place.check()) is EntryVerdict.BUSY
+
+
+def test_a_writer_that_comes_before_the_second_look_is_seen(place: Place) -> None:
+    """It only opens the file: nothing in the entry changes."""
+    (place.entry() / "README.md").unlink()
+    with ExitStack() as stack:
+        writers: list[subprocess.Popen[str]] = []
+        come = child(WRITER, place.entry() / TOY.executable)
+        watcher = When("settle", lambda: writers.append(stack.enter_context(come)))
+        result = watched(place, watcher)
+        (finding,) = result.findings
+        assert finding.kind is FindingKind.BUSY_ENTRY
+        assert [holder.pid for holder in finding.holders] == [writers[0].pid]
+
+
+NEW = """
+import sys
+file = open(sys.argv[1], "xb", buffering=0)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_file_made_after_the_scan_belongs_to_its_entry(place: Place) -> None:
+    with ExitStack() as stack:
+        writers: list[subprocess.Popen[str]] = []
+        come = child(NEW, place.entry() / "new")
+        watcher = When("records", lambda: writers.append(stack.enter_context(come)))
+        result = watched(place, watcher)
+        (finding,) = result.findings
+        assert finding.kind is FindingKind.BUSY_ENTRY
+        assert [holder.pid for holder in finding.holders] == [writers[0].pid]
+
+
+def test_a_second_look_is_waited_for_only_where_it_can_matter(place: Place) -> None:
+    staging(place)
+    young = When("never", lambda: None)
+    watched(place, young, floor_s=3600.0, observe_s=30.0)
+    assert "watch" not in young.stages
+    old = When("never", lambda: None)
+    watched(place, old)
+    assert "watch" in old.stages
+
+
+def test_nothing_is_repaired_where_another_directory_took_the_caches_place(place: Place) -> None:
+    left = staging(place)
+    options = Options(projects=(os.fsencode(place.project),), **QUICK)
+    with Workbench.open(os.fsencode(place.cache), options=options) as bench:
+        bench.check()
+        plan = bench.plan(stale_only=True)
+        place.cache.rename(place.cache.with_name("old"))
+        place.cache.mkdir()
+        with pytest.raises(RootVanished):
+            bench.repair(plan, apply=True)
+    assert (place.cache.with_name("old") / left.relative_to(place.cache)).is_dir()

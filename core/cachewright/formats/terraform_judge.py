@@ -28,6 +28,9 @@ from cachewright.text import display, encode_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_NOT_AS_RECORDED: Final = (
+    "Its content is not what is recorded. Which file differs cannot be told without a good copy."
+)
 _FETCHED_AGAIN: Final = (
     "The next terraform init fetches it again; it can be put back from quarantine."
 )
@@ -168,7 +171,7 @@ def _corrupt(case: Case) -> Judgement:
     if copies and not differences and case.seen.strange:
         # The whole difference is a thing that is no file: told of by ``_with_strange``.
         return Judgement(verdict, "It holds something that is no file.", (), case.expected)
-    explanation = f"Its content is not what is recorded. {_which(case, differences, copies)}"
+    explanation = _which(case, differences, copies)
     finding = _finding(
         case,
         differences.kind,
@@ -189,10 +192,10 @@ def _which(case: Case, differences: Differences, copies: Sequence[GoodCopy]) -> 
         return f"{differences.words} Without it the rest is what is recorded."
     if not case.standing.proofs_against and len(case.standing.locks_against) == 1:
         return (
-            "Which file differs cannot be told without a good copy. The only lock file that "
-            "speaks of it may also have been written on another kind of computer."
+            f"{_NOT_AS_RECORDED} The only lock file that speaks of it may also have been "
+            "written on another kind of computer."
         )
-    return "Which file differs cannot be told without a good copy."
+    return _NOT_AS_RECORDED
 
 
 def _without_executable(case: Case, judgement: Judgement) -> Judgement:

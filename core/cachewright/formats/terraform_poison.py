@@ -233,7 +233,7 @@ def _problem(lock: bytes, some: Sequence[Poison]) -> Finding:
     for one in some:
         values = ", ".join(f"h1:{value}" for value in sorted(one.values))
         name = f"{one.record.provider} {display(one.record.release.version)}"
-        parts.append(f"{values}, recorded for {display(name)}, is wrong: {one.why}.")
+        parts.append(f"A wrong checksum is recorded for {display(name)}, {values}: {one.why}.")
     explanation = (
         " ".join(parts) + " Terraform writes such a line when another process is still "
         "unpacking the same provider, and keeps it for ever."

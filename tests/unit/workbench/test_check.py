@@ -337,9 +337,10 @@ while True:
 """
 
 
-def test_good_content_is_busy_while_its_times_change(place: Place) -> None:
+@pytest.mark.parametrize("name", ["README.md", "."])
+def test_good_content_is_busy_while_its_times_change(place: Place, name: str) -> None:
     """Nobody has it open and what was read fits: only before and after tell."""
-    with child(TOUCHER, place.entry() / "README.md"):
+    with child(TOUCHER, place.entry() / name):
         assert place.verdict(place.check()) is EntryVerdict.BUSY
 
 

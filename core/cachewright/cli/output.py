@@ -47,9 +47,8 @@ def _write(text: str, stream: IO[str] | None) -> None:
         click.echo(text, file=stream, nl=False, color=_colour())
         stream.flush()
     except BrokenPipeError:
-        _silence(stream)
+        return  # nobody reads any more; ``finish`` lets go of what is left
     except OSError as error:
-        _silence(stream)
         raise OutputLost(reason=error.strerror) from error
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -27,11 +28,12 @@ def test_a_table_lines_up_and_makes_names_safe() -> None:
     assert lines == ["A        B", "one\\x1b  2", "x        three"]
 
 
-def test_a_reader_that_goes_away_is_no_error(command: Command) -> None:
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_reader_that_goes_away_is_no_error(command: Command, option: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        ran = command("--help", stdout=writing, stderr=subprocess.PIPE)
+        ran = command(option, stdout=writing, stderr=subprocess.PIPE)
     finally:
         os.close(writing)
     assert (ran.returncode, ran.stderr) == (0, b"")
@@ -54,11 +56,24 @@ def test_a_full_disk_is_told(command: Command) -> None:
     assert b"Traceback" not in ran.stderr
 
 
-def test_a_terminal_that_knows_no_utf8_gets_escapes(command: Command) -> None:
-    ran = command("check", "/nowhere/ü", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
-    assert ran.returncode == 3
-    assert b"/nowhere/" in ran.stderr
-    assert ran.stderr.isascii()
+def test_a_terminal_that_knows_no_utf8_gets_escapes(command: Command, cache: Any) -> None:
+    root = cache.root.rename(cache.root.with_name("ü"))
+    strict = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    ran = command("check", str(root), *cache.options(), env=strict)
+    assert ran.returncode == 1, ran.stderr
+    assert ran.stdout.isascii()
+    assert b"/\\xfc (Terraform" in ran.stdout
+
+
+def test_a_file_never_takes_the_place_of_a_closed_stream() -> None:
+    program = (
+        "import os\n"
+        "from cachewright.cli.output import prepare_streams\n"
+        "os.close(1)\n"
+        "prepare_streams()\n"
+        "assert os.open('/dev/null', os.O_RDONLY) > 2\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_there_is_nobody_to_ask_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

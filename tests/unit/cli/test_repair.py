@@ -102,7 +102,8 @@ def test_a_plan_of_another_cache_is_refused(command: Command, cache: Cache, tmp_
     cache.root.rename(other)
     ran = command("repair", str(other), "--plan", str(file), "--apply", *cache.options())
     assert ran.returncode == 2
-    assert b"it was made for" in ran.stderr
+    assert f"{file} is not a plan".encode() in ran.stderr
+    assert f"it was made for {cache.root}".encode() in ran.stderr
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": "cachewright.plan/2"}', "\xff"])
@@ -120,6 +121,7 @@ def test_a_plan_that_is_none_is_told(
 def test_a_plan_and_a_wish_exclude_each_other(command: Command, cache: Cache) -> None:
     ran = command("repair", str(cache.root), "--plan", "x", "--stale")
     assert ran.returncode == 2
+    assert b"--plan says what to do" in ran.stderr
 
 
 def test_an_entry_is_published_from_an_archive(command: Command, cache: Cache) -> None:
@@ -158,7 +160,9 @@ def test_there_may_be_nothing_to_undo_list_or_purge(command: Command) -> None:
 
 def test_what_is_kept_can_be_restored_and_purged(command: Command, cache: Cache) -> None:
     command("repair", str(cache.root), "--stale", "--apply", *cache.options())
-    (item,) = told(command("quarantine", "list", "--json"), "quarantine")["items"]
+    link = cache.root.with_name("link")
+    link.symlink_to(cache.root)
+    (item,) = told(command("quarantine", "list", str(link), "--json"), "quarantine")["items"]
     ran = command("quarantine", "restore", item["id"])
     assert ran.returncode == 0, (ran.stdout, ran.stderr)
     assert cache.staging.is_dir()

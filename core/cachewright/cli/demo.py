@@ -64,7 +64,7 @@ def demo(*, directory: str | None, no_window: bool, seconds: float, as_json: boo
             environment={},
         )
         if not (no_window or as_json):
-            return window.run(look.root, look.options(), scene.close)
+            return window.run(look.root, look.options(), look.format_name, scene.close)
         with session.opened(look) as bench:
             result = session.checked(bench)
         if as_json:

@@ -26,11 +26,13 @@ GROUP: Final = "cachewright.window"
 
 @click.command(hidden=True)
 @click.argument("root", type=place, required=False)
+@click.option("--format", "format_name", metavar="NAME", help="The kind of cache.")
 @places
 @patience
 def open_window(
     *,
     root: bytes | None,
+    format_name: str | None,
     projects: tuple[bytes, ...],
     sources: tuple[bytes, ...],
     floor_s: float,
@@ -49,7 +51,7 @@ def open_window(
         observe_s=observe_s,
         settle_s=settle_s,
     )
-    return run(root, options)
+    return run(root, options, format_name)
 
 
 def _must_be_a_directory(root: bytes) -> None:
@@ -68,9 +70,15 @@ def _nothing() -> None:
     """There is nothing to tidy up."""
 
 
-def run(root: bytes | None, options: Options, tidy: Callable[[], None] = _nothing) -> int:
+def run(
+    root: bytes | None,
+    options: Options,
+    format_name: str | None = None,
+    tidy: Callable[[], None] = _nothing,
+) -> int:
     """Open the window and wait until it is closed; says in one line why it cannot be opened.
 
+    Without ``format_name`` the cache's kind is found out.
     ``tidy`` is called where a signal ends the process before that.
     """
     reason = reason_against(os.environ) or _without_window()
@@ -87,7 +95,7 @@ def run(root: bytes | None, options: Options, tidy: Callable[[], None] = _nothin
             )
             return ExitCode.INCOMPLETE
         with ending_at_once(tidy):
-            return int(runner(root, options))
+            return int(runner(root, options, format_name))
     return ExitCode.INCOMPLETE
 
 

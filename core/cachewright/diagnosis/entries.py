@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from cachewright.holders.naming import name_of, names_of
 from cachewright.model import (
     Digest,
     EntryReport,
@@ -36,11 +37,17 @@ class Weighed:
     findings: tuple[Finding, ...] = ()
 
 
-def writer_words(holders: Sequence[Holder]) -> str:
-    """``terraform (pid 12) and 2 more``: who writes, short enough for a sentence."""
-    first = f"{holders[0].command or 'a process'} (pid {holders[0].pid})"
-    more = len(holders) - 1
-    return first if not more else f"{first} and {more} more"
+_WAYS: Final = {
+    "open:read": "open for reading",
+    "open:write": "open for writing",
+    "mmap:read": "mapped",
+    "mmap:write": "mapped for writing",
+    "exe": "running",
+    "cwd": "as its working directory",
+    "root": "as its root directory",
+    "lock:read": "locked for reading",
+    "lock:write": "locked",
+}
 
 
 def use_evidence(holders: Sequence[Holder], uninspected: int) -> tuple[Evidence, ...]:
@@ -49,18 +56,18 @@ def use_evidence(holders: Sequence[Holder], uninspected: int) -> tuple[Evidence,
         Evidence(
             "open-files",
             Says.ALIVE,
-            f"{holder.command} (pid {holder.pid}, {holder.user}) holds it: {', '.join(holder.how)}",
+            f"{name_of(holder)} has it {', '.join(_WAYS.get(way, way) for way in holder.how)}",
         )
         for holder in holders
     ]
     if not found:
         found.append(
-            Evidence("open-files", Says.DEAD, "no process that could be inspected has it open")
+            Evidence("open-files", Says.DEAD, "No process that could be inspected has it open.")
         )
     if uninspected:
         plural = "process" if uninspected == 1 else "processes"
         found.append(
-            Evidence("uninspected", Says.UNKNOWN, f"{uninspected} {plural} could not be inspected")
+            Evidence("uninspected", Says.UNKNOWN, f"{uninspected} {plural} could not be inspected.")
         )
     return tuple(found)
 
@@ -74,10 +81,13 @@ def busy(
     if changed:
         names = ", ".join(display(name) or "the entry itself" for name in changed[:3])
         evidence.append(
-            Evidence("unchanged", Says.ALIVE, f"changed while it was looked at: {names}")
+            Evidence("unchanged", Says.ALIVE, f"It changed while it was looked at: {names}.")
         )
-    who = f"{writer_words(writing)} is writing it" if writing else "it changed while it was read"
-    explanation = f"Being written: {who}. Its content is judged when the writer is done."
+    if writing:
+        explanation = f"Being written by {names_of(writing)}."
+    else:
+        explanation = "It changed while it was looked at, so somebody writes there."
+    explanation += " Its content is judged when the writer is done."
     weighed = replace(
         report,
         verdict=EntryVerdict.BUSY,
@@ -137,7 +147,7 @@ def judged(
     evidence = (
         *_digest_evidence(judgement, actual),
         *use_evidence(holders, uninspected),
-        Evidence("unchanged", Says.DEAD, "same size and times before and after reading"),
+        Evidence("unchanged", Says.DEAD, "Same size and times before and after reading."),
     )
     weighed = replace(
         report,
@@ -176,10 +186,10 @@ def _digest_evidence(judgement: Judgement, actual: Sequence[Digest]) -> tuple[Ev
 
 
 def _comparison(expected: ExpectedDigest, fits: bool) -> Evidence:
-    verb = "fits" if fits else "differs from"
+    verb = "Fits" if fits else "Differs from"
     value = f"{expected.algorithm}:{expected.value}"
     return Evidence(
         "digest",
         Says.GOOD if fits else Says.BAD,
-        f"{verb} {value}, recorded in {display(expected.source)}",
+        f"{verb} {value}, recorded in {display(expected.source)}.",
     )

@@ -14,11 +14,11 @@ UNNAMED: Final = "A process that cannot be named from here"
 
 
 def name_of(holder: Holder) -> str:
-    """``tofu (process 123)``; a stopped process is called so, since it keeps what it holds."""
+    """``tofu (pid 123)``; a stopped process is called so, since it keeps what it holds."""
     program = holder.command.partition(" ")[0] if holder.command[:1] != "[" else holder.command
     name = elide(os.path.basename(program) or program or "a program", 40)
     stopped = ", stopped" if holder.state == "stopped" else ""
-    return f"{name} (process {holder.pid}{stopped})"
+    return f"{name} (pid {holder.pid}{stopped})"
 
 
 def names_of(holders: Sequence[Holder]) -> str:

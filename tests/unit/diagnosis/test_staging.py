@@ -113,7 +113,7 @@ def test_a_user_keeps_it_held(way: str, root: Directory, staging: Path, other: S
     assert report.verdict is HELD
     assert [holder.pid for holder in report.holders] == [one.pid]
     assert says(report, Says.ALIVE) == {"open-files"}
-    assert f"(process {one.pid})" in report.explanation
+    assert f"(pid {one.pid})" in report.explanation
     one.end()
     assert judge(root).verdict is STALE
 
@@ -389,7 +389,7 @@ class TestGates:
             assert report.verdict is HELD
             assert says(report, Says.ALIVE) == {"gate"}
             assert [holder.pid for holder in report.holders] == [one.pid]
-            assert f"(process {one.pid})" in report.explanation
+            assert f"(pid {one.pid})" in report.explanation
         one.end()
         assert judge(root, gates=(GATE,), now_ns=time.time_ns()).verdict is STALE
 
@@ -431,7 +431,7 @@ class TestGates:
         monkeypatch.setattr(kernel, "look", slow)
         report = judge(root, gates=(GATE,), may_lock=True)
         assert report.verdict is HELD
-        assert f"(process {started[0]})" in report.explanation
+        assert f"(pid {started[0]})" in report.explanation
 
     def test_a_gate_of_ours_counts_as_obtained(self, root: Directory) -> None:
         with kernel.acquire(root, GATE):

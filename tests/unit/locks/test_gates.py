@@ -79,7 +79,7 @@ def test_contention_names_the_holder(kind: LockKind, root: Directory, other: Sta
     with pytest.raises(GateHeld) as refused, kernel.acquire(root, gate, subject=b"/cache/entry"):
         pytest.fail("it was granted")
     text = str(refused.value)
-    assert f"(process {one.pid})" in text
+    assert f"(pid {one.pid})" in text
     assert "python" in text
     assert text.startswith("/cache/entry was left untouched: ")
     assert text.endswith(" holds linux_amd64.lock.")
@@ -93,7 +93,7 @@ def test_an_ofd_lock_is_in_the_way_and_its_owner_named(root: Directory, other: S
         "f = open(sys.argv[1], 'r+'); lock(f.fileno(), fcntl.F_OFD_SETLK); ready()", file(root)
     )
     with (
-        pytest.raises(GateHeld, match=rf"\(process {one.pid}\)"),
+        pytest.raises(GateHeld, match=rf"\(pid {one.pid}\)"),
         kernel.acquire(root, Gate(POSIX, NAME, create=False)),
     ):
         pytest.fail("it was granted")

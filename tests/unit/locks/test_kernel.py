@@ -61,7 +61,7 @@ def test_held_and_then_free(kind: str, asked: LockKind, root: Directory, other: 
     (holder,) = report.holders
     assert holder.pid == one.pid
     assert holder.how == ("lock:write", "open:write")
-    assert f"(process {one.pid})" in report.explanation
+    assert f"(pid {one.pid})" in report.explanation
     assert "holds this lock" in report.explanation
     assert Says.ALIVE in {evidence.says for evidence in report.evidence}
     one.end()
@@ -125,7 +125,7 @@ def test_open_without_a_lock_is_free_and_said(root: Directory, other: Starter) -
     assert report.verdict is HoldVerdict.FREE
     said = [one.detail for one in report.evidence if one.fact == "open-files"]
     assert len(said) == 1
-    assert f"(process {one.pid})" in said[0]
+    assert f"(pid {one.pid})" in said[0]
 
 
 def test_the_newest_word_counts_not_the_table(root: Directory, other: Starter) -> None:

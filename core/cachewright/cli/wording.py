@@ -23,12 +23,16 @@ from cachewright.model import (
     Plan,
     PlanStep,
     Result,
+    Says,
     Severity,
 )
 from cachewright.report.command import command
 from cachewright.text import display, timestamp
 
 _FILES_SHOWN: Final = 10
+
+_MARKS: Final = {Says.ALIVE: "!", Says.BAD: "!", Says.UNKNOWN: "?", Says.DEAD: "-", Says.GOOD: "-"}
+"""What speaks against a repair or the content, what is not known, and what is as it should be."""
 
 _COLOURS: Final = {
     Severity.PROBLEM: "red",
@@ -127,9 +131,9 @@ def _files(files: Sequence[bytes]) -> Iterator[str]:
 
 def _evidence(evidence: Sequence[Evidence]) -> Iterator[str]:
     if evidence:
-        yield "  Evidence:"
+        yield "  Why:"
     for one in evidence:
-        yield f"    {display(one.fact)} says {one.says.value}: {display(one.detail)}"
+        yield f"    {_MARKS[one.says]} {display(one.detail)}"
 
 
 def holder(one: Holder) -> str:

@@ -34,7 +34,7 @@ def test_check_explains_what_is_wrong(command: Command, cache: Cache) -> None:
     assert "1 ok, 1 corrupt" in shown
     assert f"Problem: {cache.bad.name} (corrupt-entry)" in shown
     assert f"    {cache.bad.executable}\n" in shown
-    assert "Evidence:" in shown
+    assert "  Why:\n    ! Differs from h1:" in shown
     assert "2 problems found." in shown
     assert "\x1b" not in shown
 

@@ -1,7 +1,11 @@
-"""Options that all tests share."""
+"""Options and second processes that all tests share."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,3 +28,53 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def _child(source: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A second process that runs ``source`` and says ``ready`` on its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", source, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+@pytest.fixture
+def child() -> Callable[..., AbstractContextManager[subprocess.Popen[str]]]:
+    """Starts a second process from source text; used with ``with``, it is ended after it."""
+    return _child
+
+
+INSIDE = """
+import mmap, os, sys
+kind, path = sys.argv[1:]
+if kind == "cwd":
+    os.chdir(os.path.dirname(path))
+elif kind == "open":
+    file = open(path, "rb")
+else:
+    with open(path, "rb") as file:
+        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def inside(
+    child: Callable[..., AbstractContextManager[subprocess.Popen[str]]],
+) -> Callable[[str, Path], AbstractContextManager[subprocess.Popen[str]]]:
+    """A process that has a file's directory as ``cwd``, or the file ``open`` or ``mmap``'ed."""
+    return lambda kind, path: child(INSIDE, kind, path)

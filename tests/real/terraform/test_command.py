@@ -10,8 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,27 +63,6 @@ def kinds(document: dict[str, Any], severity: str = "problem") -> list[str]:
     return [one["kind"] for one in document["findings"] if one["severity"] == severity]
 
 
-@contextmanager
-def child(source: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A second process that runs ``source`` and says ``ready`` on its first line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", source, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
 def test_a_real_init_checks_as_ok_with_the_lock_files_own_h1(shop: Any, command: Command) -> None:
     shop.archive()
     project = shop.project()
@@ -113,17 +91,19 @@ def damage(entry: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "kind", "verdict", "file"),
+    ("how", "expected"),
     [
-        ("flipped", "corrupt-entry", "corrupt", BINARY),
-        ("extra", "foreign-file", "corrupt", "notes.txt"),
-        ("missing", "missing-file", "corrupt", "LICENSE.txt"),
-        ("exec bit", "lost-exec-bit", "ok", BINARY),
+        ("flipped", ("corrupt-entry", "corrupt", BINARY)),
+        ("extra", ("foreign-file", "corrupt", "notes.txt")),
+        ("missing", ("missing-file", "corrupt", "LICENSE.txt")),
+        ("exec bit", ("lost-exec-bit", "ok", BINARY)),
     ],
+    ids=["flipped", "extra", "missing", "exec bit"],
 )
 def test_damage_is_found_named_repaired_and_put_back(
-    shop: Any, command: Command, how: str, kind: str, verdict: str, file: str
+    shop: Any, command: Command, how: str, expected: tuple[str, str, str]
 ) -> None:
+    kind, verdict, file = expected
     shop.archive()
     project = shop.project()
     shop.init(project)
@@ -238,7 +218,7 @@ sys.stdin.read()
 
 
 def test_a_held_platform_lock_names_its_holder_and_is_never_removed(
-    shop: Any, command: Command
+    shop: Any, command: Command, child: Any
 ) -> None:
     shop.archive()
     project = shop.project()
@@ -265,24 +245,9 @@ def test_a_held_platform_lock_names_its_holder_and_is_never_removed(
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-INSIDE = """
-import mmap, os, sys
-kind, path = sys.argv[1:]
-if kind == "cwd":
-    os.chdir(os.path.dirname(path))
-elif kind == "open":
-    file = open(path, "rb")
-else:
-    with open(path, "rb") as file:
-        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
 @pytest.mark.parametrize("kind", ["cwd", "open", "mmap"])
 def test_stale_staging_is_removed_by_one_click_unless_somebody_is_in_it(
-    shop: Any, command: Command, kind: str
+    shop: Any, command: Command, kind: str, inside: Any
 ) -> None:
     shop.archive()
     shop.init(shop.project())
@@ -290,7 +255,7 @@ def test_stale_staging_is_removed_by_one_click_unless_somebody_is_in_it(
     left.mkdir()
     (left / BINARY).write_bytes(b"half of a provider")
     clean = ("repair", command.cache, "--stale", "--apply", "--yes", *QUICK)
-    with child(INSIDE, kind, left / BINARY) as holder:
+    with inside(kind, left / BINARY) as holder:
         (place,) = command.check()["staging"]
         assert place["verdict"] == "held"
         assert holder.pid in [one["pid"] for one in place["holders"]]
@@ -306,7 +271,9 @@ def test_stale_staging_is_removed_by_one_click_unless_somebody_is_in_it(
     assert (left / BINARY).read_bytes() == b"half of a provider"
 
 
-def test_a_plan_made_before_somebody_came_is_refused(shop: Any, command: Command) -> None:
+def test_a_plan_made_before_somebody_came_is_refused(
+    shop: Any, command: Command, inside: Any
+) -> None:
     shop.archive()
     shop.init(shop.project())
     left = shop.entry().with_name(".temp123")
@@ -315,7 +282,7 @@ def test_a_plan_made_before_somebody_came_is_refused(shop: Any, command: Command
     plan = shop.top / "plan.json"
     command.run("plan", command.cache, "-o", plan, *QUICK)
     run = ("repair", command.cache, "--plan", plan, "--apply", "--yes", *QUICK)
-    with child(INSIDE, "open", left / BINARY):
+    with inside("open", left / BINARY):
         (outcome,) = command.run(*run, code=4)["outcomes"]
     assert outcome["result"] == "refused"
     (left / "more").write_text("the writer goes on")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,27 +62,6 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-@contextmanager
-def child(source: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A second process that runs ``source`` and says ``ready`` on its first line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", source, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
 def kinds(result: CheckResult) -> list[FindingKind]:
     return [finding.kind for finding in result.findings]
 
@@ -120,7 +99,9 @@ sys.stdin.read()
 """
 
 
-def test_an_entry_with_an_open_writer_is_busy_and_names_the_process(place: Place) -> None:
+def test_an_entry_with_an_open_writer_is_busy_and_names_the_process(
+    place: Place, child: Any
+) -> None:
     file = place.entry() / TOY.executable
     file.write_bytes(b"half")
     with child(WRITER, file) as writer:
@@ -144,7 +125,7 @@ for count in itertools.count():
 """
 
 
-def test_what_changes_while_it_is_read_is_never_called_corrupt(place: Place) -> None:
+def test_what_changes_while_it_is_read_is_never_called_corrupt(place: Place, child: Any) -> None:
     """The writer is never seen with the file open for long: only the signature tells."""
     file = place.entry() / TOY.executable
     with child(CHANGER, file):
@@ -164,7 +145,7 @@ sys.stdin.read()
 """
 
 
-def test_a_writer_between_two_files_is_not_mistaken_for_damage(place: Place) -> None:
+def test_a_writer_between_two_files_is_not_mistaken_for_damage(place: Place, child: Any) -> None:
     (place.entry() / "README.md").unlink()
     with child(LATE, place.entry() / "CHANGELOG.md"):
         result = place.check(settle_s=2.0)
@@ -192,32 +173,17 @@ def test_staging_younger_than_the_floor_is_not_judged(place: Place) -> None:
     assert report.verdict is HoldVerdict.UNPROVEN
 
 
-def test_staging_that_changes_between_two_looks_is_held(place: Place) -> None:
+def test_staging_that_changes_between_two_looks_is_held(place: Place, child: Any) -> None:
     left = staging(place)
     with child(CHANGER, left / "half"):
         (report,) = place.check(observe_s=0.5).staging
     assert report.verdict is HoldVerdict.HELD
 
 
-INSIDE = """
-import mmap, os, sys
-kind, path = sys.argv[1:]
-if kind == "cwd":
-    os.chdir(os.path.dirname(path))
-elif kind == "open":
-    file = open(path, "rb")
-else:
-    with open(path, "rb") as file:
-        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
 @pytest.mark.parametrize("kind", ["cwd", "open", "mmap"])
-def test_staging_that_somebody_has_is_held(place: Place, kind: str) -> None:
+def test_staging_that_somebody_has_is_held(place: Place, kind: str, inside: Any) -> None:
     left = staging(place)
-    with child(INSIDE, kind, left / "half") as holder:
+    with inside(kind, left / "half") as holder:
         result = place.check()
     (report,) = result.staging
     assert report.verdict is HoldVerdict.HELD
@@ -324,7 +290,7 @@ def watched(place: Place, watcher: When, **changed: float) -> CheckResult:
         return bench.check(watcher)
 
 
-def test_good_content_with_an_open_writer_is_busy_too(place: Place) -> None:
+def test_good_content_with_an_open_writer_is_busy_too(place: Place, child: Any) -> None:
     with child(WRITER, place.entry() / "README.md"):
         assert place.verdict(place.check()) is EntryVerdict.BUSY
 
@@ -338,13 +304,13 @@ while True:
 
 
 @pytest.mark.parametrize("name", ["README.md", "."])
-def test_good_content_is_busy_while_its_times_change(place: Place, name: str) -> None:
+def test_good_content_is_busy_while_its_times_change(place: Place, name: str, child: Any) -> None:
     """Nobody has it open and what was read fits: only before and after tell."""
     with child(TOUCHER, place.entry() / name):
         assert place.verdict(place.check()) is EntryVerdict.BUSY
 
 
-def test_a_writer_that_comes_before_the_second_look_is_seen(place: Place) -> None:
+def test_a_writer_that_comes_before_the_second_look_is_seen(place: Place, child: Any) -> None:
     """It only opens the file: nothing in the entry changes."""
     (place.entry() / "README.md").unlink()
     with ExitStack() as stack:
@@ -365,7 +331,7 @@ sys.stdin.read()
 """
 
 
-def test_a_file_made_after_the_scan_belongs_to_its_entry(place: Place) -> None:
+def test_a_file_made_after_the_scan_belongs_to_its_entry(place: Place, child: Any) -> None:
     with ExitStack() as stack:
         writers: list[subprocess.Popen[str]] = []
         come = child(NEW, place.entry() / "new")

@@ -94,6 +94,13 @@ class Actions:
             if entry.icon:
                 self[entry.id].setIcon(icons.icon(entry.icon))
 
+    def show_paused(self, *, paused: bool) -> None:
+        """The pause action says what it will do."""
+        words = "Resume" if paused else "Pause"
+        if self["pause"].text() != words:
+            self["pause"].setText(words)
+            self["pause"].setIcon(icons.icon("resume" if paused else "pause"))
+
     def show_recent(self, recent: Sequence[Recent]) -> list[tuple[QAction, Recent]]:
         """Fill the menu; the caller wires what comes back."""
         self.recent.clear()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cachewright_assets import APP_ID
@@ -22,8 +23,10 @@ _SWITCH_S: Final = 0.0005
 """How soon a worker in pure Python must hand the interpreter over (performance.md 4)."""
 
 
-def run(root: bytes | None, options: Options | None = None) -> int:
+def run(root: bytes | None, options: Options | None = None, format_name: str | None = None) -> int:
     """Show the window until it is closed; ``root`` is opened, else the cache opened last.
+
+    Without ``format_name`` the cache's kind is recognised, or remembered from the last time.
 
     Returns the exit code: 3 where no window can be shown, after one line on the error output.
     """
@@ -42,7 +45,7 @@ def run(root: bytes | None, options: Options | None = None) -> int:
     QApplication.setApplicationDisplayName("Cachewright")
     QApplication.setDesktopFileName(APP_ID)
     app = QApplication(sys.argv[:1])
-    return _show(app, root, options)
+    return _show(app, root, options, format_name)
 
 
 def steady() -> None:
@@ -53,7 +56,9 @@ def steady() -> None:
     garbage.tame()
 
 
-def _show(app: QApplication, root: bytes | None, options: Options | None) -> int:
+def _show(
+    app: QApplication, root: bytes | None, options: Options | None, format_name: str | None
+) -> int:
     from cachewright.workbench import Options as Defaults
     from cachewright_gui import hooks, icons, theme
     from cachewright_gui.backend import Core
@@ -70,6 +75,8 @@ def _show(app: QApplication, root: bytes | None, options: Options | None) -> int
     window.show()
     if root is not None:
         known = next((one for one in store.recent() if one.root == root), Recent(root))
+        if format_name is not None:
+            known = replace(known, format_name=format_name)
         given = options if options is not None and (options.projects or options.sources) else None
         window.open_root(known, given)
     else:

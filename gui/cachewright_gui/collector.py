@@ -44,6 +44,15 @@ class News:
     findings: tuple[Finding, ...] = ()
 
 
+def merged(newer: Sequence[Finding], former: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What a stage tells now, and what was known of places that it does not speak of.
+
+    A stage tells what it found itself; the whole comes with the result.
+    """
+    spoken_of = {one.path for one in newer}
+    return (*newer, *(one for one in former if one.path not in spoken_of))
+
+
 class Collector:
     """A ``workbench.Watcher``; ``told`` is called, on the worker's thread, whenever there is
     news and none was waiting."""
@@ -58,6 +67,7 @@ class Collector:
         self._lock = threading.Lock()
         self._news = News()
         self._next_totals = 0.0
+        self._found: tuple[Finding, ...] = ()
 
     def take(self) -> News:
         """What is new, once."""
@@ -96,7 +106,8 @@ class Collector:
         self._tell(Part.STAGING, staging=tuple(staging))
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        self._tell(Part.FINDINGS, findings=tuple(findings))
+        self._found = merged(findings, self._found)
+        self._tell(Part.FINDINGS, findings=self._found)
 
     def finish(self, result: CheckResult, tree: Tree | None) -> None:
         """Take the whole result: what is gone from it is gone from the marks."""

@@ -62,6 +62,15 @@ def icon(name: str, colour: QColor | None = None) -> QIcon:
     return made
 
 
+def warm(ratio: float) -> None:
+    """Draw the icons that tables need, so that the first scroll does not read files."""
+    palette = QApplication.palette()
+    inks = [QPalette.ColorRole.PlaceholderText, QPalette.ColorRole.Highlight]
+    for name in ("collapsed", "expanded", "folder", "file"):
+        for ink in inks:
+            pixmap(name, palette.color(ink), 14, ratio)
+
+
 def app_icon() -> QIcon:
     made = QIcon()
     for extent in (16, 24, 32, 48, 64, 128, 256):

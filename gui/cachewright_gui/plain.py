@@ -87,8 +87,12 @@ class WrapLabel(PlainLabel):
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
         area = QRect(self.contentsRect())
+        layouts = self._lay_out(area.width())
         y = float(area.top())
-        for layout in self._lay_out(area.width()):
+        if self.alignment() & Qt.AlignmentFlag.AlignVCenter:
+            whole = sum(layout.boundingRect().height() for layout in layouts)
+            y += max((area.height() - whole) / 2, 0.0)
+        for layout in layouts:
             layout.draw(painter, QPointF(area.left(), y))
             y += layout.boundingRect().height()
         painter.end()

@@ -93,6 +93,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         for one in outcomes
         if one.result is not Result.DONE and one.reason
     ]
+    if all(one.result is Result.DONE for one in outcomes):
+        return f"{wording.plural(len(outcomes), 'repair', 'repairs')} done."
     head = f"{wording.plural(len(outcomes), 'repair', 'repairs')}: {', '.join(parts)}."
     return "\n".join([head, *reasons])
 

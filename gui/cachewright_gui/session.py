@@ -27,7 +27,7 @@ from cachewright.model import (
 )
 from cachewright.workbench import Options
 from cachewright_gui.backend import Backend, Bench
-from cachewright_gui.collector import Collector, News, Part
+from cachewright_gui.collector import Collector, News, Part, merged
 from cachewright_gui.failures import failure
 from cachewright_gui.inventory_view import Inventory, Marks
 from cachewright_gui.jobs import Jobs
@@ -343,7 +343,8 @@ class Session(QObject):
         if Part.STAGING in news.parts:
             state.staging = news.staging
         if Part.FINDINGS in news.parts:
-            state.findings = _merged(news.findings, state.findings)
+            former = state.findings if self._held_back else ()
+            state.findings = merged(news.findings, former)
         self._take_inventory(news, collector)
 
     def _take_inventory(self, news: News, collector: Collector) -> None:
@@ -362,15 +363,6 @@ class Session(QObject):
 
     def _tell(self, *parts: Part) -> None:
         self.changed.emit(frozenset(parts))
-
-
-def _merged(newer: tuple[Finding, ...], former: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """While a check runs: what it tells now, and what was known of places it does not speak of.
-
-    A stage tells what it found itself; the whole comes with the result.
-    """
-    spoken_of = {one.path for one in newer}
-    return newer + tuple(one for one in former if one.path not in spoken_of)
 
 
 def _checked(bench: Bench, collector: Collector, token: CancelToken) -> CheckResult:

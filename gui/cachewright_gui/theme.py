@@ -51,7 +51,7 @@ _LIGHT: Final = {
     Tone.WARN: _shade("#c98a12", "#7d5306", "#fbf0d5"),
     Tone.BUSY: _shade("#2f6fe4", "#1d4fae", "#e0eafc"),
     Tone.NEUTRAL: _shade("#97a3b2", "#4d5967", "#e9edf2"),
-    Tone.FAINT: _shade("#d3dae3", "#5b6776", "#f0f3f6"),
+    Tone.FAINT: _shade("#d3dae3", "#525d6b", "#f0f3f6"),
 }
 _DARK: Final = {
     Tone.GOOD: _shade("#43b373", "#7fdca6", "#1d3a2a"),
@@ -183,6 +183,9 @@ QProgressBar::chunk { border-radius: 4px; background: palette(highlight); }
 """Only upon Qt's own fallback style; a desktop's style keeps its own buttons and tabs."""
 
 
+_FALLBACK: Final = "cachewright_fallback_style"
+
+
 def is_dark(palette: QPalette) -> bool:
     window = palette.color(QPalette.ColorRole.Window).lightness()
     return window < palette.color(QPalette.ColorRole.WindowText).lightness()
@@ -220,11 +223,20 @@ def apply(app: QApplication, choice: Choice) -> None:
         hints.unsetColorScheme()
     else:
         hints.setColorScheme(scheme)
-    if app.style().name().lower() != "fusion":
+    if not _has_fallback_style(app):
         return
     wanted = scheme if choice is not Choice.SYSTEM else hints.colorScheme()
     app.setPalette(_palette(dark=wanted is Qt.ColorScheme.Dark))
     app.setStyleSheet(_SHEET)
+
+
+def _has_fallback_style(app: QApplication) -> bool:
+    """Whether no desktop brought a style; asked before a sheet hides the style's name."""
+    known = app.property(_FALLBACK)
+    if known is None:
+        known = app.style().name().lower() == "fusion"
+        app.setProperty(_FALLBACK, known)
+    return bool(known)
 
 
 def _palette(*, dark: bool) -> QPalette:

@@ -25,7 +25,7 @@ from cachewright.model import Location, StepKind
 from cachewright.report.command import quoted
 from cachewright.text import display, is_text
 from cachewright.workbench import HistoryItem, Options
-from cachewright_gui import garbage, places, theme
+from cachewright_gui import garbage, icons, places, theme
 from cachewright_gui.actions import Actions, keys
 from cachewright_gui.backend import Backend
 from cachewright_gui.collector import Part
@@ -41,7 +41,7 @@ from cachewright_gui.session import Phase, Session
 from cachewright_gui.store import Recent, Store
 from cachewright_gui.story import Offer
 from cachewright_gui.widgets.message_bar import MessageBar
-from cachewright_gui.widgets.progress_strip import ProgressStrip
+from cachewright_gui.widgets.progress_strip import ProgressStrip, running_words
 from cachewright_gui.widgets.sidebar import Place, Sidebar
 from cachewright_gui.wording import STEP_TITLE
 
@@ -90,6 +90,7 @@ class MainWindow(QMainWindow):
         self._tick.start()
         self._look_around()
         self._show_session()
+        icons.warm(self.devicePixelRatioF())
 
     @property
     def messages(self) -> MessageBar:
@@ -305,8 +306,10 @@ class MainWindow(QMainWindow):
         self.cache.show_state(state, parts)
         if parts != {Part.PROGRESS}:
             self._show_actions()
+        self.actions_.show_paused(paused=state.paused)
         title = state.title or display(state.root)
-        self.setWindowTitle(f"{title} — Cachewright")
+        doing = f"{running_words(state)} · " if state.busy else ""
+        self.setWindowTitle(f"{doing}{title} — Cachewright")
 
     def _show_places(self) -> None:
         states = {root: session.state for root, session in self._sessions.items()}

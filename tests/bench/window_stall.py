@@ -24,6 +24,8 @@ from typing import Final
 PROVIDERS: Final = 20
 TICK_MS: Final = 5
 SCROLL_MS: Final = 50
+SETTLE_MS: Final = 500
+"""The window is on the screen before anything is measured."""
 LIMIT_S: Final = 300.0
 
 
@@ -93,7 +95,7 @@ def plant(top: Path, files: int) -> tuple[Path, Path]:
 def measure(cache: Path, project: Path) -> Stall:
     """Open the cache in the window and scroll until everything is verified."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtCore import QElapsedTimer, Qt, QTimer
+    from PySide6.QtCore import QElapsedTimer, QEventLoop, Qt, QTimer
     from PySide6.QtWidgets import QApplication
 
     from cachewright.workbench import Options
@@ -139,6 +141,9 @@ def measure(cache: Path, project: Path) -> Stall:
     ticker.timeout.connect(tick)
     scroller.setInterval(SCROLL_MS)
     scroller.timeout.connect(scroll)
+    loop = QEventLoop()
+    QTimer.singleShot(SETTLE_MS, loop.quit)
+    loop.exec()
     begin = time.monotonic()
     window.open_root(Recent(os.fsencode(cache), projects=(os.fsencode(project),)), options)
     QTimer.singleShot(0, clock.start)
@@ -146,10 +151,10 @@ def measure(cache: Path, project: Path) -> Stall:
     scroller.start()
     session = window.session
     assert session is not None
-    session.checked.connect(lambda: QTimer.singleShot(1500, app.quit))
-    QTimer.singleShot(int(LIMIT_S * 1000), app.quit)
+    session.checked.connect(lambda: QTimer.singleShot(1500, loop.quit))
+    QTimer.singleShot(int(LIMIT_S * 1000), loop.quit)
     with sleeper() as longest_of_sleeper:
-        app.exec()
+        loop.exec()
         idle_longest = longest_of_sleeper()
     seconds = time.monotonic() - begin
     ticker.stop()

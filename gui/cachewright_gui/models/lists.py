@@ -122,7 +122,7 @@ def problems() -> ReportModel[Problem]:
                 "Verdict",
                 lambda one: finding_chip(one.finding).word,
                 lambda one: _WEIGHT[one.finding.verdict],
-                118,
+                130,
                 chip=lambda one: finding_chip(one.finding),
             ),
             Column(
@@ -193,7 +193,7 @@ def locks() -> ReportModel[LockReport]:
                 "Verdict",
                 lambda one: chip(one.verdict).word,
                 lambda one: _WEIGHT[one.verdict],
-                118,
+                130,
                 chip=lambda one: chip(one.verdict),
             ),
             Column(
@@ -233,7 +233,7 @@ def staging() -> ReportModel[StagingReport]:
                 "Verdict",
                 lambda one: staging_chip(one.verdict).word,
                 lambda one: _WEIGHT[one.verdict],
-                118,
+                130,
                 chip=lambda one: staging_chip(one.verdict),
             ),
             Column(
@@ -282,7 +282,7 @@ def history() -> ReportModel[HistoryItem]:
                 "Result",
                 lambda one: history_chip(one).word,
                 lambda one: history_chip(one).word,
-                118,
+                130,
                 chip=history_chip,
             ),
             Column(

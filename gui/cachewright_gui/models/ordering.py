@@ -14,7 +14,7 @@ from cachewright_gui.jobs import Jobs
 
 Rows = NDArray[np.int64]
 
-_MANY: Final = 5_000
+_MANY: Final = 1_500
 """From so many siblings on, sorting them could be felt."""
 
 

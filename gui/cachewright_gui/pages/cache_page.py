@@ -9,6 +9,7 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from cachewright.model import Finding, HoldVerdict, LockReport, StagingReport
+from cachewright.text import display
 from cachewright.workbench import HistoryItem
 from cachewright_gui import story
 from cachewright_gui.collector import Part
@@ -36,6 +37,7 @@ class CachePage(QWidget):
     def __init__(self, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state: State | None = None
+        self._known = False
         self._history: tuple[HistoryItem, ...] = ()
         self.header = Header()
         self.messages = MessageBar()
@@ -105,13 +107,14 @@ class CachePage(QWidget):
         """Show what changed of this state; all of it if another was shown before."""
         if state is not self._state:
             self._state = state
+            self._known = False
             parts = frozenset(Part)
         if parts & {Part.FINDINGS, Part.ENTRIES}:
-            self.problems.show_items(self._problem_items(state), of=state.root)
+            self.problems.show_items(self._problem_items(state), of=state.root, tint=self._known)
         if Part.LOCKS in parts:
-            self.locks.show_items(state.locks, of=state.root)
+            self.locks.show_items(state.locks, of=state.root, tint=self._known)
         if Part.STAGING in parts:
-            self.staging.show_items(state.staging, of=state.root)
+            self.staging.show_items(state.staging, of=state.root, tint=self._known)
         if Part.TREE in parts:
             self.contents.show_state(state)
         if Part.ENTRIES in parts:
@@ -122,6 +125,7 @@ class CachePage(QWidget):
             self._show_empty(state)
             self._pages()[self.page].select_first()
             self._show_story()
+        self._known = state.result is not None
 
     def show_history(self, items: tuple[HistoryItem, ...]) -> None:
         self._history = items
@@ -223,5 +227,6 @@ class CachePage(QWidget):
 def _title(finding: Finding, state: State) -> str:
     entry = state.marks.by_path.get(finding.path)
     if entry is None:
-        return finding.subject
+        is_path = finding.subject == display(finding.path)
+        return lists.shown_path(finding.path) if is_path else finding.subject
     return f"{entry.title} {entry.subtitle}".strip() or finding.subject

@@ -39,12 +39,13 @@ class ListPage(QWidget, Generic[T]):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.view)
 
-    def show_items(self, items: Sequence[T], *, of: object) -> None:
-        """Show these; ``of`` is whose they are: rows of another are not tinted as new."""
+    def show_items(self, items: Sequence[T], *, of: object, tint: bool = True) -> None:
+        """Show these; ``of`` is whose they are: rows of another are not tinted as new, nor
+        are those of a first look."""
         same = of == self._shown
         self._shown = of
         self._by_itself = self._by_itself or not same
-        self.model.set_items(items, tint=same)
+        self.model.set_items(items, tint=same and tint)
         self.view.watch_tint()
 
     def select_first(self) -> None:

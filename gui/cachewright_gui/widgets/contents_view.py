@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, Qt, Slot
 from PySide6.QtGui import QMouseEvent, QPainter
-from PySide6.QtWidgets import QHeaderView, QWidget
+from PySide6.QtWidgets import QApplication, QHeaderView, QWidget
 
 from cachewright.model import Verdict
 from cachewright_gui import icons
@@ -41,6 +42,8 @@ class ContentsView(RowsView):
         self.contents = model
         self._kept_path: bytes | None = None
         self._kept_scroll = 0
+        self._typed = ""
+        self._typed_at = 0.0
         self.setModel(model)
         self.set_row_lines(1)
         header = self.horizontalHeader()
@@ -106,8 +109,12 @@ class ContentsView(RowsView):
 
     def keyboardSearch(self, search: str) -> None:
         """Go to the next name that begins with what was typed."""
-        start = max(self.current_row(), 0) + (1 if len(search) == 1 else 0)
-        place = self.contents.find_prefix(search.encode("utf-8", "surrogateescape"), start)
+        now = time.monotonic()
+        pause = QApplication.keyboardInputInterval() / 1000
+        self._typed = search if now - self._typed_at > pause else self._typed + search
+        self._typed_at = now
+        start = max(self.current_row(), 0) + (1 if self._typed == search else 0)
+        place = self.contents.find_prefix(self._typed.encode("utf-8", "surrogateescape"), start)
         if place is not None:
             self._go(place)
 

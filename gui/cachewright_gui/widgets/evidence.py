@@ -157,6 +157,7 @@ class EvidencePane(QScrollArea):
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
         value = WrapLabel(fact.value)
+        value.setAlignment(Qt.AlignmentFlag.AlignTop)
         if fact.mono:
             fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
             value.setFont(scaled(fixed, 0.92))

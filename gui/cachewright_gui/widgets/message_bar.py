@@ -26,7 +26,7 @@ class MessageBar(QWidget):
         self._tone = Tone.BAD
         self._mark = PlainLabel()
         self.text = WrapLabel()
-        self.action = QPushButton()
+        self.action = QPushButton("Undo")
         self.details = QPushButton("Copy details")
         self.dismiss = QToolButton()
         self.dismiss.setAutoRaise(True)

@@ -75,7 +75,7 @@ def test_refuses_what_is_written_to(cache: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"ready\n"
-        with pytest.raises(InUse, match=f"process {writer.pid}"):
+        with pytest.raises(InUse, match=f"pid {writer.pid}"):
             publish(cache / "entry", tmp_path / "new", state_dir=tmp_path / "state")
     assert (cache / "entry" / "f").read_bytes() == b"old"
 

@@ -254,7 +254,7 @@ def test_what_somebody_still_uses_is_not_purged(bench: Any, other: Any) -> None:
     item = bench.quarantine / outcome.undo / "item"
     holder = other("f = open(sys.argv[1] + '/data'); ready()", item)
     (refusal,) = purge(bench.journal, 0)
-    assert (refusal.result, f"process {holder.pid}" in refusal.reason) == (Result.REFUSED, True)
+    assert (refusal.result, f"pid {holder.pid}" in refusal.reason) == (Result.REFUSED, True)
     assert item.exists()
 
 

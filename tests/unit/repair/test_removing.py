@@ -79,7 +79,7 @@ def test_staging_that_anybody_holds_stays(bench: Any, other: Any, code: str) -> 
     holder = other(code, bench.path / ".tmp-1")
     (outcome,) = bench.run(plan)
     assert outcome.result is Result.REFUSED
-    assert f"process {holder.pid}" in outcome.reason
+    assert f"pid {holder.pid}" in outcome.reason
     assert (bench.path / ".tmp-1" / "part").exists()
     assert bench.events() == []
 
@@ -168,7 +168,7 @@ def test_a_writer_keeps_a_bad_entry(bench: Any, other: Any) -> None:
     holder = other("f = open(sys.argv[1] + '/data', 'r+'); ready()", bench.path / "bad")
     (outcome,) = bench.run(plan)
     assert outcome.result is Result.REFUSED
-    assert f"process {holder.pid}) writes to it" in outcome.reason
+    assert f"pid {holder.pid}) writes to it" in outcome.reason
 
 
 CHANGES = {
@@ -299,7 +299,7 @@ def test_a_held_gate_keeps_everything_as_it_is(bench: Any, other: Any) -> None:
     )
     (outcome,) = bench.run(plan)
     assert outcome.result is Result.REFUSED
-    assert f"process {holder.pid}" in outcome.reason
+    assert f"pid {holder.pid}" in outcome.reason
     assert (bench.path / "bad" / "data").exists()
     holder.end()
     assert bench.run(plan)[0].result is Result.DONE

@@ -132,7 +132,7 @@ def test_a_writer_keeps_the_entry(copied: Any, other: Any) -> None:
     before = contents(copied.path)
     holder = other("f = open(sys.argv[1], 'r+'); ready()", copied.path / "bad" / "data")
     (outcome,) = copied.run(plan)
-    assert (outcome.result, f"process {holder.pid}" in outcome.reason) == (Result.REFUSED, True)
+    assert (outcome.result, f"pid {holder.pid}" in outcome.reason) == (Result.REFUSED, True)
     assert untouched(copied, before)
 
 

@@ -53,9 +53,10 @@ def publish(
 
     What a caller may rely on:
 
-    - A reader that opens ``target`` finds the whole old or the whole new content at any moment,
-      also after a crash or power cut at any moment; a reader that has the old directory open
-      keeps it.  (One that opens each file by its full path may see files of both.)
+    - A reader that opens ``target`` finds the whole old or the whole new content at any moment;
+      the new one is complete and on disk before the two are exchanged.  A reader that has the
+      old directory open keeps it.  (One that opens each file by its full path may see files of
+      both.)
     - The bytes are hashed while they are written, made durable, read back and compared; then
       ``verify``, if given, is called with every file's SHA-256 and may raise to stop it all.
     - Nothing is deleted: the old content goes to quarantine beside ``root`` (the cache's top

@@ -277,6 +277,8 @@ class ContentsModel(QAbstractTableModel):
             place = -1 if row == 0 else self.place_of(row)
             if place is not None:
                 self._insert(place + 1, self._below(row))
+        if self._orders.by_totals:
+            self._reorder()
 
     def _without_rows(self, rows: set[int]) -> set[int]:
         return {row for row in rows if not self.can_open(row)}

@@ -50,6 +50,16 @@ class Orders:
             self._known.clear()
             self._asked.clear()
 
+    @property
+    def by_totals(self) -> bool:
+        """Whether the order changes while a scan adds to what directories hold."""
+        return self._order.column != "name"
+
+    @property
+    def follows_totals(self) -> bool:
+        """Whether directories change places when what lies below them becomes known."""
+        return self._order.column in {"size", "files"}
+
     def children(self, row: int) -> Rows:
         """A directory's children in order, or as they were read until that is known."""
         if self._inventory is None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 from cachewright_gui import icons
 from cachewright_gui.models.lists import shown_path
 from cachewright_gui.plain import caption
+from cachewright_gui.state import State
 from cachewright_gui.store import Recent
 from cachewright_gui.theme import Choice
 
@@ -93,6 +94,19 @@ class Actions:
         for entry in TABLE:
             if entry.icon:
                 self[entry.id].setIcon(icons.icon(entry.icon))
+
+    def show_state(self, state: State | None) -> None:
+        """What can be done with the cache in front, and what has to wait."""
+        is_open = state is not None
+        busy = state is not None and state.busy
+        rests = state is not None and state.rests
+        self["verify"].setEnabled(state is not None and not busy and not state.error)
+        for name in ("pause", "stop"):
+            self[name].setEnabled(busy)
+        for name in ("review", "clean", "staging-only"):
+            self[name].setEnabled(rests)
+        for name in ("places", "copy", "problems", "contents", "locks", "staging", "history"):
+            self[name].setEnabled(is_open)
 
     def show_paused(self, *, paused: bool) -> None:
         """The pause action says what it will do."""

@@ -44,6 +44,10 @@ class Lane:
         """Take no more calls; the thread ends after those it has."""
         self._calls.put(None)
 
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def join(self, seconds: float) -> bool:
         """Whether the thread has ended within that time."""
         self._thread.join(max(seconds, 0))
@@ -80,8 +84,9 @@ class Jobs(QObject):
         self._wake.connect(self._drain, Qt.ConnectionType.QueuedConnection)
 
     def lane(self, name: str) -> Lane:
+        """A new lane, which ``close`` waits for."""
         lane = Lane(name)
-        self._lanes.append(lane)
+        self._lanes = [one for one in self._lanes if one.alive] + [lane]
         return lane
 
     def post(self, call: Callable[[], None]) -> None:

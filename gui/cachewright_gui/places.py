@@ -8,7 +8,7 @@ from cachewright.model import EntryVerdict, Location
 from cachewright_gui import wording
 from cachewright_gui.icons import VERDICT_ICON
 from cachewright_gui.models.lists import shown_path
-from cachewright_gui.session import Phase, State
+from cachewright_gui.state import Phase, State
 from cachewright_gui.store import Recent
 from cachewright_gui.theme import TONE, Tone
 from cachewright_gui.widgets.header import count_problems

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -16,67 +13,24 @@ from cachewright.errors import Cancelled
 from cachewright.model import (
     CancelToken,
     CheckResult,
-    EntryVerdict,
-    Finding,
     LockReport,
     Outcome,
     Plan,
-    Progress,
-    StagingReport,
     StepKind,
 )
 from cachewright.workbench import Options
 from cachewright_gui.backend import Backend, Bench
 from cachewright_gui.collector import Collector, News, Part, merged
 from cachewright_gui.failures import failure
-from cachewright_gui.inventory_view import Inventory, Marks
 from cachewright_gui.jobs import Jobs
+from cachewright_gui.state import Phase, State
+from cachewright_gui.store import Recent
 
 _PACE_MS: Final = 50
 """Shortest time between two updates of what is shown."""
 
 ALL: Final = frozenset(Part)
-
-
-class Phase(StrEnum):
-    """What a session is doing."""
-
-    OPENING = "opening"
-    CHECKING = "checking"
-    REPAIRING = "repairing"
-    IDLE = "idle"
-    FAILED = "failed"
-
-
-@dataclass(slots=True)
-class State:
-    """What is known of the cache now; read by the window, written by its session only."""
-
-    root: bytes
-    title: str = ""
-    format_name: str = ""
-    phase: Phase = Phase.OPENING
-    paused: bool = False
-    stopping: bool = False
-    stopped: bool = False
-    progress: Progress | None = None
-    inventory: Inventory | None = None
-    scan: int = 0
-    marks: Marks = field(default_factory=Marks)
-    locks: tuple[LockReport, ...] = ()
-    staging: tuple[StagingReport, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    result: CheckResult | None = None
-    error: str = ""
-    looked_ns: int = 0
-
-    @property
-    def busy(self) -> bool:
-        return self.phase in {Phase.OPENING, Phase.CHECKING, Phase.REPAIRING}
-
-    @property
-    def counts(self) -> Counter[EntryVerdict]:
-        return self.marks.counts
+T = TypeVar("T")
 
 
 class Session(QObject):
@@ -118,14 +72,23 @@ class Session(QObject):
         self._timer.setInterval(_PACE_MS)
         self._timer.timeout.connect(self._show_news)
 
+    def as_recent(self) -> Recent:
+        """What it takes to open this cache again in the same way."""
+        return Recent(
+            self.state.root,
+            self.state.title,
+            self.asked_format,
+            self.options.projects,
+            self.options.sources,
+        )
+
     def open(self) -> None:
         """Open the cache and check it."""
         root, format_name, options = self.state.root, self.asked_format, self.options
-        self._jobs.run(
+        self._run(
             lambda: self._backend.open(root, format_name, options),
             self._opened,
             self._open_failed,
-            self._lane,
         )
         self._tell(Part.PHASE)
 
@@ -137,11 +100,10 @@ class Session(QObject):
         collector = self._new_collector()
         self._begin(Phase.CHECKING, collector)
         self._held_back = self.state.inventory is not None
-        self._jobs.run(
+        self._run(
             partial(_checked, self._bench, collector, self._token),
             self._check_done,
             self._work_failed,
-            self._lane,
         )
 
     def plan(
@@ -156,11 +118,10 @@ class Session(QObject):
         bench = self._bench
         if bench is None or self.state.busy:
             return
-        self._jobs.run(
+        self._run(
             lambda: bench.plan(stale_only=stale_only, findings=findings, only=only),
             done,
             lambda error: self.failed.emit(failure(error)),
-            self._lane,
         )
 
     def repair(
@@ -182,13 +143,12 @@ class Session(QObject):
             done(outcomes)
             self.check()
 
-        self._jobs.run(
+        self._run(
             lambda: bench.repair(
                 plan, apply=True, confirmations=confirmations, watcher=collector, cancel=token
             ),
             ended,
             self._repair_failed,
-            self._lane,
         )
 
     def undo(self, operation: str | None, done: Callable[[Outcome], None]) -> None:
@@ -202,9 +162,7 @@ class Session(QObject):
             done(outcome)
             self.check()
 
-        self._jobs.run(
-            lambda: self._backend.undo(operation), ended, self._repair_failed, self._lane
-        )
+        self._run(lambda: self._backend.undo(operation), ended, self._repair_failed)
 
     def poll_locks(self) -> None:
         """Look at the locks once more, if nothing else runs."""
@@ -212,7 +170,7 @@ class Session(QObject):
         if bench is None or self.state.busy or self._polling or self.state.result is None:
             return
         self._polling = True
-        self._jobs.run(bench.locks, self._locks_seen, self._poll_failed, self._lane)
+        self._run(bench.locks, self._locks_seen, self._poll_failed)
 
     def pause(self) -> None:
         self._token.pause()
@@ -240,6 +198,24 @@ class Session(QObject):
         self._timer.stop()
         self._lane.submit(self._close_bench)
         self._lane.close()
+
+    def _run(
+        self,
+        call: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Run ``call`` on this cache's thread; its end is for nobody once the session is shut."""
+
+        def ended(result: T) -> None:
+            if not self._shut:
+                done(result)
+
+        def missed(error: BaseException) -> None:
+            if not self._shut:
+                failed(error)
+
+        self._jobs.run(call, ended, missed, self._lane)
 
     def _close_bench(self) -> None:
         if self._bench is not None:
@@ -319,7 +295,7 @@ class Session(QObject):
         self.failed.emit(failure(error))
 
     def _news_waits(self) -> None:
-        if not self._timer.isActive():
+        if not self._shut and not self._timer.isActive():
             self._timer.start()
 
     @Slot()

@@ -21,6 +21,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QEventLoop, Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+from cachewright.workbench import Options
+from cachewright_gui import theme
+from cachewright_gui.app import steady
+from cachewright_gui.backend import Core
+from cachewright_gui.pages.cache_page import CONTENTS
+from cachewright_gui.state import State
+from cachewright_gui.store import Recent, Store
+from cachewright_gui.window import MainWindow
+
 PROVIDERS: Final = 20
 TICK_MS: Final = 5
 SCROLL_MS: Final = 50
@@ -92,20 +106,71 @@ def plant(top: Path, files: int) -> tuple[Path, Path]:
     return cache, project
 
 
+class Driver:
+    """Ticks, scrolls, and opens every directory as it appears."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self.view, self.model = window.cache.contents.view, window.cache.contents.model
+        self.gaps: list[float] = []
+        self.pages: list[float] = []
+        self._last = time.perf_counter()
+        self._timers = [QTimer(window), QTimer(window)]
+        for timer, interval, call in zip(
+            self._timers, (TICK_MS, SCROLL_MS), (self._tick, self._scroll), strict=True
+        ):
+            timer.setTimerType(Qt.TimerType.PreciseTimer)
+            timer.setInterval(interval)
+            timer.timeout.connect(call)
+
+    def start(self) -> None:
+        self._last = time.perf_counter()
+        for timer in self._timers:
+            timer.start()
+
+    def stop(self) -> None:
+        for timer in self._timers:
+            timer.stop()
+        self.gaps.sort()
+        self.pages.sort()
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.gaps.append((now - self._last) * 1e3)
+        self._last = now
+
+    def _scroll(self) -> None:
+        for place in range(min(self.model.rowCount(), 400) - 1, -1, -1):
+            row = int(self.model.rows[place])
+            if self.model.can_open(row) and not self.model.is_open(row):
+                self.model.expand(place)
+        bar = self.view.verticalScrollBar()
+        at_end = bar.value() >= bar.maximum()
+        bar.setValue(0 if at_end else bar.value() + self.view.viewport().height())
+        if self.view.last_paint_s:
+            self.pages.append(self.view.last_paint_s * 1e3)
+
+
+def wait(milliseconds: int) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def check(window: MainWindow, cache: Path, options: Options) -> State:
+    """Open the cache and wait until it was looked at, and shown."""
+    loop = QEventLoop()
+    window.open_root(Recent(os.fsencode(cache), projects=options.projects), options)
+    session = window.session
+    assert session is not None
+    session.checked.connect(loop.quit)
+    QTimer.singleShot(int(LIMIT_S * 1000), loop.quit)
+    loop.exec()
+    wait(1500)
+    return session.state
+
+
 def measure(cache: Path, project: Path) -> Stall:
     """Open the cache in the window and scroll until everything is verified."""
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtCore import QElapsedTimer, QEventLoop, Qt, QTimer
-    from PySide6.QtWidgets import QApplication
-
-    from cachewright.workbench import Options
-    from cachewright_gui import theme
-    from cachewright_gui.app import steady
-    from cachewright_gui.backend import Core
-    from cachewright_gui.pages.cache_page import CONTENTS
-    from cachewright_gui.store import Recent, Store
-    from cachewright_gui.window import MainWindow
-
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     theme.apply(app, theme.Choice.LIGHT)
@@ -115,68 +180,29 @@ def measure(cache: Path, project: Path) -> Stall:
     window.resize(1280, 820)
     window.show()
     window.cache.go_to(CONTENTS)
-    view, model = window.cache.contents.view, window.cache.contents.model
-    gaps: list[float] = []
-    pages: list[float] = []
-    clock = QElapsedTimer()
-
-    def tick() -> None:
-        gaps.append(clock.nsecsElapsed() / 1e6)
-        clock.restart()
-
-    def scroll() -> None:
-        for place in range(min(model.rowCount(), 400) - 1, -1, -1):
-            row = int(model.rows[place])
-            if model.can_open(row) and not model.is_open(row):
-                model.expand(place)
-        bar = view.verticalScrollBar()
-        at_end = bar.value() >= bar.maximum()
-        bar.setValue(0 if at_end else bar.value() + view.viewport().height())
-        if view.last_paint_s:
-            pages.append(view.last_paint_s * 1e3)
-
-    ticker, scroller = QTimer(), QTimer()
-    ticker.setTimerType(Qt.TimerType.PreciseTimer)
-    ticker.setInterval(TICK_MS)
-    ticker.timeout.connect(tick)
-    scroller.setInterval(SCROLL_MS)
-    scroller.timeout.connect(scroll)
-    loop = QEventLoop()
-    QTimer.singleShot(SETTLE_MS, loop.quit)
-    loop.exec()
+    wait(SETTLE_MS)
+    driver = Driver(window)
     begin = time.monotonic()
-    window.open_root(Recent(os.fsencode(cache), projects=(os.fsencode(project),)), options)
-    QTimer.singleShot(0, clock.start)
-    ticker.start()
-    scroller.start()
-    session = window.session
-    assert session is not None
-    session.checked.connect(lambda: QTimer.singleShot(1500, loop.quit))
-    QTimer.singleShot(int(LIMIT_S * 1000), loop.quit)
     with sleeper() as longest_of_sleeper:
-        loop.exec()
+        driver.start()
+        state = check(window, cache, options)
         idle_longest = longest_of_sleeper()
-    seconds = time.monotonic() - begin
-    ticker.stop()
-    scroller.stop()
-    inventory = session.state.inventory
-    assert inventory is not None
-    files = int(inventory.files_below[0])
-    complete = session.state.result is not None
-    window.close()
-    gaps.sort()
-    pages.sort()
-    return Stall(
-        files,
-        round(seconds, 1),
-        round(gaps[-1], 1),
-        round(gaps[len(gaps) * 99 // 100], 1),
-        len(pages),
-        round(pages[len(pages) // 2], 2),
-        round(pages[-1], 2),
-        round(idle_longest, 1),
-        complete,
+    driver.stop()
+    gaps, pages = driver.gaps, driver.pages
+    assert state.inventory is not None
+    figure = Stall(
+        files=int(state.inventory.files_below[0]),
+        seconds=round(time.monotonic() - begin, 1),
+        longest=round(gaps[-1], 1),
+        p99=round(gaps[len(gaps) * 99 // 100], 1),
+        pages_scrolled=len(pages),
+        page_median=round(pages[len(pages) // 2], 2),
+        page_longest=round(pages[-1], 2),
+        idle_longest=round(idle_longest, 1),
+        complete=state.result is not None,
     )
+    window.close()
+    return figure
 
 
 def main() -> int:

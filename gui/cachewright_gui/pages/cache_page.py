@@ -18,7 +18,7 @@ from cachewright_gui.models import lists
 from cachewright_gui.models.lists import Problem
 from cachewright_gui.pages.contents import ContentsPage
 from cachewright_gui.pages.list_page import ListPage
-from cachewright_gui.session import Phase, State
+from cachewright_gui.state import Phase, State
 from cachewright_gui.story import Story
 from cachewright_gui.widgets.evidence import EvidencePane
 from cachewright_gui.widgets.header import Header, count_problems

@@ -10,7 +10,7 @@ from cachewright_gui import story
 from cachewright_gui.jobs import Jobs
 from cachewright_gui.models.contents_model import ContentsModel
 from cachewright_gui.models.ordering import Orders
-from cachewright_gui.session import State
+from cachewright_gui.state import State
 from cachewright_gui.story import Story
 from cachewright_gui.widgets.contents_view import ContentsView
 from cachewright_gui.widgets.treemap import Treemap

@@ -9,7 +9,7 @@ from cachewright.model import HoldVerdict, Severity
 from cachewright_gui import wording
 from cachewright_gui.models.lists import shown_path
 from cachewright_gui.plain import ElideLabel, caption, tooltip
-from cachewright_gui.session import State
+from cachewright_gui.state import State
 from cachewright_gui.widgets.cells import scaled
 from cachewright_gui.widgets.health_bar import HealthBar
 
@@ -57,7 +57,7 @@ class Header(QWidget):
         self.review.setText(
             caption(f"Review repairs ({repairable})" if repairable else "Review repairs")
         )
-        resting = not state.busy and state.result is not None
+        resting = state.rests
         self.verify.setEnabled(not state.busy and not state.error)
         self.clean.setEnabled(resting and stale > 0)
         self.review.setEnabled(resting and repairable > 0)

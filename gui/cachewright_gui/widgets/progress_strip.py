@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolic
 from cachewright.model import Progress
 from cachewright_gui import wording
 from cachewright_gui.plain import ElideLabel, PlainLabel
-from cachewright_gui.session import Phase, State
+from cachewright_gui.state import Phase, State
 
 _STAGE_WORDS: Final = {
     "scan": "Scanning",

@@ -277,7 +277,7 @@ def sample(root: Path) -> Script:
         row = tree.find(relative)
         assert row is not None
         good = "9Kq0bPwZrVv4y3MTn0cVb2J8w0m1Hh5Y4i9w8Zp7cQs="
-        found = "Zt1xUeWwq3JHk0v9aA8nq2Lm4p5R6s7T8u9v0w1x2y0="
+        wrong = "Zt1xUeWwq3JHk0v9aA8nq2Lm4p5R6s7T8u9v0w1x2y0="
         vouched = verdict is not EntryVerdict.UNVERIFIABLE
         sources = (
             b"/home/dev/infra/prod/.terraform.lock.hcl",
@@ -300,7 +300,7 @@ def sample(root: Path) -> Script:
                 expected=tuple(ExpectedDigest("h1", good, one) for one in sources)
                 if vouched
                 else (),
-                actual=(Digest("h1", found if verdict is EntryVerdict.CORRUPT else good),),
+                actual=(Digest("h1", wrong if verdict is EntryVerdict.CORRUPT else good),),
                 evidence=(
                     Evidence(
                         "digest",
@@ -523,7 +523,7 @@ def scripts_of(window: MainWindow) -> Sequence[Script]:
 
 def at_rest(window: MainWindow) -> bool:
     session = window.session
-    return session is not None and not session.state.busy and not window._searching
+    return session is not None and not session.state.busy and not window.searching
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ class Contents(RuleBasedStateMachine):
                 assert self.model.path(int(self.model.rows[index.row()])) == path
 
 
-Contents.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Contents.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 TestContents = Contents.TestCase
 
 

@@ -118,7 +118,7 @@ class Table(RuleBasedStateMachine):
             assert self.model.item(index.row()).key == key
 
 
-Table.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Table.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 TestTable = Table.TestCase
 
 

@@ -16,7 +16,8 @@ from cachewright.workbench import Options
 from cachewright_gui.collector import Part
 from cachewright_gui.failures import Failure
 from cachewright_gui.jobs import Jobs
-from cachewright_gui.session import Phase, Session
+from cachewright_gui.session import Session
+from cachewright_gui.state import Phase
 
 
 @pytest.fixture

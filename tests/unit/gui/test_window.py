@@ -72,11 +72,11 @@ def test_the_worst_stays_selected_until_a_person_selects(
     page = window.cache.problems
     assert page.current().finding.id == notice.id
     script.findings = (notice, worst)
-    window._verify()
+    window.commands.verify()
     qtbot.waitUntil(lambda: page.current().finding.id == worst.id)
     page.view.setCurrentIndex(page.model.index(1, 0))
     script.findings = (notice, worst, replace(worst, path=b"/another"))
-    window._verify()
+    window.commands.verify()
     qtbot.waitUntil(lambda: page.model.rowCount() == 3)
     assert page.current().finding.id == notice.id
 
@@ -202,7 +202,7 @@ def test_two_failures_are_both_told(opened: Any, script: Any, qtbot: QtBot) -> N
 
 def test_a_mistake_in_a_slot_reaches_the_person(opened: Any, script: Any, qtbot: QtBot) -> None:
     window = opened(script)
-    window.jobs.post(lambda: [][0])
+    window.jobs.post([].pop)
     qtbot.waitUntil(lambda: "IndexError" in window.messages.text.text())
 
 
@@ -237,7 +237,7 @@ def test_hostile_names_are_nothing_but_text_everywhere(
             model = window.cache._pages()[page].model
             window.cache._pages()[page].view.setCurrentIndex(model.index(row, 0))
             assert_plain(window)
-    window._review_all()
+    window.commands.review_all()
     qtbot.waitUntil(lambda: window.repairs.dialog is not None)
     assert window.repairs.dialog is not None
     assert_plain(window.repairs.dialog)
@@ -281,9 +281,9 @@ def test_a_path_is_copied_in_a_form_that_a_shell_reads(opened: Any, script: Any)
 
 def test_theme_and_places_are_remembered(opened: Any, script: Any) -> None:
     window = opened(script)
-    window._choose_theme(Choice.DARK)
+    window.commands.choose_theme(Choice.DARK)
     dark = window.palette().window().color().lightness()
-    window._choose_theme(Choice.LIGHT)
+    window.commands.choose_theme(Choice.LIGHT)
     assert window.palette().window().color().lightness() > dark
     window.resize(1000, 600)
     window.close()
@@ -322,3 +322,20 @@ def test_narrow_windows_drop_columns_before_they_clip(
     qtbot.waitUntil(lambda: not view.horizontalScrollBar().maximum())
     window.resize(1500, 700)
     qtbot.waitUntil(lambda: not any(view.isColumnHidden(section) for section in range(5)))
+
+
+def test_opening_anew_while_work_runs_lets_the_old_work_go_in_silence(
+    opened: Any, script: Any, qtbot: QtBot
+) -> None:
+    script.gate = threading.Event()
+    window = opened(script, wait=False)
+    qtbot.waitUntil(script.reached.is_set)
+    first = window.session
+    window.open_anew(replace(first.as_recent(), projects=(b"/p",)))
+    assert window.session is not first
+    assert window.session.options.projects == (b"/p",)
+    qtbot.waitUntil(lambda: script.closed == 1)
+    script.gate.set()
+    qtbot.waitUntil(lambda: window.session.state.result is not None)
+    assert not window.messages.isVisible()
+    assert script.closed == 1

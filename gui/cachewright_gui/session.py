@@ -139,7 +139,7 @@ class Session(QObject):
         token = self._token
 
         def ended(outcomes: tuple[Outcome, ...]) -> None:
-            self._rest()
+            self._calm()
             done(outcomes)
             self.check()
 
@@ -158,7 +158,7 @@ class Session(QObject):
         self._begin(Phase.REPAIRING, None)
 
         def ended(outcome: Outcome) -> None:
-            self._rest()
+            self._calm()
             done(outcome)
             self.check()
 
@@ -225,7 +225,7 @@ class Session(QObject):
         self._bench = bench
         self.state.title = bench.title
         self.state.format_name = bench.format_name
-        self._rest()
+        self._calm()
         if self._token.cancelled:
             self._tell(*ALL)
             return
@@ -251,10 +251,14 @@ class Session(QObject):
         state.stopping = state.stopped = state.paused = False
         self._tell(Part.PHASE, Part.PROGRESS)
 
-    def _rest(self) -> None:
+    def _calm(self) -> None:
+        """Nothing runs now; not told, because something may run next."""
         state = self.state
         state.phase, state.progress = Phase.IDLE, None
         state.paused = state.stopping = False
+
+    def _rest(self) -> None:
+        self._calm()
         self._tell(Part.PHASE, Part.PROGRESS)
 
     def _check_done(self, result: CheckResult) -> None:

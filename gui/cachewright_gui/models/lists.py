@@ -10,6 +10,7 @@ from cachewright.model import (
     Confirm,
     EntryVerdict,
     Finding,
+    FindingKind,
     HoldVerdict,
     LockKind,
     LockReport,
@@ -68,6 +69,8 @@ def staging_chip(verdict: HoldVerdict) -> Chip:
 
 def finding_chip(finding: Finding) -> Chip:
     """A finding's verdict; a finding about an entry that is itself sound says what it is."""
+    if finding.kind is FindingKind.LIVE_STAGING:
+        return staging_chip(HoldVerdict.HELD)
     if finding.verdict is EntryVerdict.OK:
         is_problem = finding.severity is Severity.PROBLEM
         tone = Tone.WARN if is_problem else Tone.NEUTRAL
@@ -122,7 +125,7 @@ def problems() -> ReportModel[Problem]:
                 "Verdict",
                 lambda one: finding_chip(one.finding).word,
                 lambda one: _WEIGHT[one.finding.verdict],
-                130,
+                124,
                 chip=lambda one: finding_chip(one.finding),
             ),
             Column(
@@ -147,7 +150,7 @@ def problems() -> ReportModel[Problem]:
                 "Age",
                 lambda one: wording.age(one.finding.changed_ns),
                 lambda one: -one.finding.changed_ns,
-                118,
+                112,
                 hint=lambda one: wording.exact_time(one.finding.changed_ns),
                 spare=2,
             ),
@@ -193,7 +196,7 @@ def locks() -> ReportModel[LockReport]:
                 "Verdict",
                 lambda one: chip(one.verdict).word,
                 lambda one: _WEIGHT[one.verdict],
-                130,
+                124,
                 chip=lambda one: chip(one.verdict),
             ),
             Column(
@@ -215,7 +218,7 @@ def locks() -> ReportModel[LockReport]:
                 "Age",
                 lambda one: wording.age(one.changed_ns),
                 lambda one: -one.changed_ns,
-                118,
+                112,
                 hint=lambda one: wording.exact_time(one.changed_ns),
                 spare=2,
             ),
@@ -233,7 +236,7 @@ def staging() -> ReportModel[StagingReport]:
                 "Verdict",
                 lambda one: staging_chip(one.verdict).word,
                 lambda one: _WEIGHT[one.verdict],
-                130,
+                124,
                 chip=lambda one: staging_chip(one.verdict),
             ),
             Column(
@@ -264,7 +267,7 @@ def staging() -> ReportModel[StagingReport]:
                 "Last change",
                 lambda one: wording.age(one.changed_ns),
                 lambda one: -one.changed_ns,
-                118,
+                112,
                 hint=lambda one: wording.exact_time(one.changed_ns),
                 spare=2,
             ),
@@ -282,7 +285,7 @@ def history() -> ReportModel[HistoryItem]:
                 "Result",
                 lambda one: history_chip(one).word,
                 lambda one: history_chip(one).word,
-                130,
+                124,
                 chip=history_chip,
             ),
             Column(

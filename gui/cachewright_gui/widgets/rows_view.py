@@ -19,7 +19,7 @@ from cachewright_gui.models.report_model import Index
 from cachewright_gui.widgets.cells import Brushes
 
 _TINT_TICK_MS: Final = 400
-_LEAST_STRETCH: Final = 230
+_LEAST_STRETCH: Final = 215
 
 
 class RowsView(QTableView):

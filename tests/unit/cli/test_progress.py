@@ -64,7 +64,8 @@ def test_a_short_run_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert (told.out, told.err) == ("", "")
 
 
-def test_the_moving_line_shows_no_hostile_name() -> None:
+def test_the_moving_line_shows_no_hostile_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     screen = io.StringIO()
     columns = (
         TextColumn("{task.description}|{task.fields[counts]}|{task.fields[what]}", markup=False),

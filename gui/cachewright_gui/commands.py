@@ -6,7 +6,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog
 
@@ -79,6 +79,9 @@ class Commands(QObject):
         acts, window = self._actions, self._window
         for page, name in enumerate(("problems", "contents", "locks", "staging", "history")):
             acts[name].triggered.connect(partial(self._go_to, page))
+        for view in window.cache.views():
+            view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+            view.addActions([acts["copy"], acts["verify"], acts["review"]])
         acts["map"].setCheckable(True)
         acts["map"].setChecked(True)
         acts["map"].toggled.connect(window.cache.contents.show_map)

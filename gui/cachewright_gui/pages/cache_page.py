@@ -23,6 +23,7 @@ from cachewright_gui.story import Story
 from cachewright_gui.widgets.evidence import EvidencePane
 from cachewright_gui.widgets.header import Header, count_problems
 from cachewright_gui.widgets.message_bar import MessageBar
+from cachewright_gui.widgets.rows_view import RowsView
 
 PROBLEMS, CONTENTS, LOCKS, STAGING, HISTORY = range(5)
 TAB_NAMES: Final = ("Problems", "Contents", "Locks", "Staging", "History")
@@ -98,6 +99,10 @@ class CachePage(QWidget):
         column.addLayout(tab_row)
         column.addWidget(line)
         column.addWidget(self.splitter, 1)
+
+    def views(self) -> list[RowsView]:
+        """The pages' tables."""
+        return [page.view for page in self._pages()]
 
     @property
     def page(self) -> int:

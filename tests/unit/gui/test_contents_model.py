@@ -101,6 +101,7 @@ class Contents(RuleBasedStateMachine):
 
     @initialize(children=CHILDREN)
     def begin(self, children: list[tuple[bytes, bool, int]]) -> None:
+        self.show()
         self.seed.read(0, children)
         self.show()
 

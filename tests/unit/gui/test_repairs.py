@@ -61,12 +61,13 @@ def test_no_single_key_reaches_a_repair(opened: Any, script: Any, qtbot: QtBot) 
     dialog = reviewed(window, qtbot)
     for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
         qtbot.keyClick(dialog, key)
-        assert script.applied == []
-        assert not dialog.isVisible(), "Enter is Cancel"
+        assert not dialog.isVisible()
+        assert dialog.result() == QDialog.DialogCode.Rejected, "Enter is Cancel"
         dialog = reviewed(window, qtbot)
     typed = row_of(dialog, Confirm.TYPED)
     typed.typed.setFocus()
     qtbot.keyClick(typed.typed, Qt.Key.Key_Return)
+    assert dialog.result() == QDialog.DialogCode.Rejected
     assert script.applied == []
     assert window.repairs.dialog is None
 

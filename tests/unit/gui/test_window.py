@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from cachewright.errors import JournalDamaged
 from cachewright.model import EntryVerdict, Finding, FindingKind, Location, Severity
 from cachewright_gui.pages.cache_page import CONTENTS, HISTORY, LOCKS, PROBLEMS, STAGING
+from cachewright_gui.session import ALL
 from cachewright_gui.store import Store
 from cachewright_gui.theme import Choice
 from cachewright_gui.window import MainWindow
@@ -274,7 +275,7 @@ def test_a_path_is_copied_in_a_form_that_a_shell_reads(opened: Any, script: Any)
     assert QGuiApplication.clipboard().text() == script.findings[0].path.decode()
     script.findings = (replace(script.findings[0], path=b"/n\xff"),)
     window.session.state.findings = script.findings
-    window.session._tell(*type(window.session)._tell.__globals__["ALL"])
+    window.session._tell(*ALL)
     window.actions_["copy"].trigger()
     assert QGuiApplication.clipboard().text() == "$'/n\\xff'"
 

@@ -8,12 +8,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtCore import QTimer
 
 from cachewright_gui.inventory_view import Inventory
 from cachewright_gui.jobs import Jobs
 
 Rows = NDArray[np.int64]
 
+_GATHER_MS: Final = 80
 _MANY: Final = 1_500
 """From so many siblings on, sorting them could be felt."""
 
@@ -33,6 +35,8 @@ class Orders:
     def __init__(self, jobs: Jobs | None = None) -> None:
         self.ready: Callable[[], None] = lambda: None
         self._jobs = jobs
+        self._lane = jobs.lane("orders") if jobs is not None else None
+        self._due = False
         self._order = Order()
         self._inventory: Inventory | None = None
         self._known: dict[int, Rows] = {}
@@ -85,11 +89,24 @@ class Orders:
         def done(rows: Rows) -> None:
             if self._inventory is inventory and self._order == order:
                 self._known[row] = rows
-                self.ready()
+                self._tell(jobs)
 
         jobs.run(
             lambda: np.asarray(
                 inventory.tree.sorted_children(row, order.column, order.descending), np.int64
             ),
             done,
+            lane=self._lane,
         )
+
+    def _tell(self, jobs: Jobs) -> None:
+        """Call ``ready`` once for all orders that come in about now."""
+        if self._due:
+            return
+        self._due = True
+
+        def told() -> None:
+            self._due = False
+            self.ready()
+
+        QTimer.singleShot(_GATHER_MS, jobs, told)

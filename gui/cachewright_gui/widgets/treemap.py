@@ -157,6 +157,7 @@ class Treemap(QWidget):
         self.setAccessibleName("Map of the cache by size")
         self.setMinimumHeight(90)
         self._jobs = jobs
+        self._lane = jobs.lane("map")
         self._inventory: Inventory | None = None
         self._marks = Marks()
         self._picture: Picture | None = None
@@ -255,7 +256,9 @@ class Treemap(QWidget):
         canvas = Canvas(
             self.width(), self.height(), self.devicePixelRatioF(), QPalette(self.palette()), font
         )
-        self._jobs.run(lambda: draw(inventory, marks, canvas), self._drawn, self._draw_failed)
+        self._jobs.run(
+            lambda: draw(inventory, marks, canvas), self._drawn, self._draw_failed, self._lane
+        )
 
     def _drawn(self, picture: Picture) -> None:
         self._drawing = False

@@ -74,6 +74,7 @@ class Checking:
         self._cancel = cancel
         self._reports: dict[str, EntryReport] = {}
         self._findings: dict[str, tuple[Finding, ...]] = {}
+        self._others: tuple[Finding, ...] = ()
         self._untold: list[EntryReport] = []
         self._told_at = 0.0
         self.tree: Tree
@@ -155,12 +156,14 @@ class Checking:
     def _flush(self) -> None:
         if self._untold:
             self._watcher.entries(tuple(self._untold))
-            self._watcher.findings(self._entry_findings())
+            self._watcher.findings(self._ordered_findings())
             self._untold.clear()
         self._told_at = time.monotonic()
 
-    def _entry_findings(self) -> tuple[Finding, ...]:
-        return tuple(one for found in self._findings.values() for one in found)
+    def _ordered_findings(self) -> tuple[Finding, ...]:
+        """All that is known so far, problems first."""
+        of_entries = (one for found in self._findings.values() for one in found)
+        return tuple(sorted((*of_entries, *self._others), key=_rank))
 
     def _show_findings(
         self,
@@ -169,19 +172,17 @@ class Checking:
         *,
         final: bool,
     ) -> tuple[Finding, ...]:
-        """Findings of entries, records, staging, locks and foreign names, problems first."""
+        """Findings of records, staging, locks and foreign names join those of entries."""
         now_ns = time.time_ns()
-        of_entries = self._entry_findings()
-        known = frozenset(finding.path for finding in of_entries)
-        found = (
-            *of_entries,
+        known = frozenset(one.path for found in self._findings.values() for one in found)
+        self._others = (
             *(self.knowledge.findings() if final else ()),
             *(findings.of_staging(place, now_ns) for place in staging),
             *(finding for lock in locks if (finding := findings.of_lock(lock))),
             *findings.of_foreign(self.tree, self._root.path),
             *findings.of_gaps(self.tree.errors, known),
         )
-        ordered = tuple(sorted(found, key=_rank))
+        ordered = self._ordered_findings()
         self._watcher.findings(ordered)
         return ordered
 

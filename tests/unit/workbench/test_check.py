@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cachewright.errors import NotACache, RootMissing, RootNotADirectory, RootVa
 from cachewright.model import (
     CheckResult,
     EntryVerdict,
+    Finding,
     FindingKind,
     HoldVerdict,
     Progress,
@@ -363,3 +364,26 @@ def test_nothing_is_repaired_where_another_directory_took_the_caches_place(place
         with pytest.raises(RootVanished):
             bench.repair(plan, apply=True)
     assert (place.cache.with_name("old") / left.relative_to(place.cache)).is_dir()
+
+
+class Told(Unwatched):
+    """Keeps what it was told of findings, each time."""
+
+    def __init__(self) -> None:
+        self.told: list[set[FindingKind]] = []
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        self.told.append({one.kind for one in findings})
+
+
+def test_every_telling_of_findings_is_of_all_that_are_known(place: Place) -> None:
+    staging(place)
+    (place.entry() / "README.md").unlink()
+    watcher = Told()
+    options = Options(projects=(os.fsencode(place.project),), **QUICK)
+    with Workbench.open(os.fsencode(place.cache), options=options) as bench:
+        bench.check(watcher)
+    first, *more = watcher.told
+    assert first == {FindingKind.UNPROVEN_STAGING}
+    assert {FindingKind.UNPROVEN_STAGING, FindingKind.CORRUPT_ENTRY} in more
+    assert more[-1] == {FindingKind.STALE_STAGING, FindingKind.CORRUPT_ENTRY}

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import CachewrightError, NotARegularFile, TooLarge
+from cachewright.formats.hcl import Broken
 from cachewright.formats.terraform_layout import PLATFORM, Package, Release
-from cachewright.formats.terraform_lockfile import LIMIT, Broken, parse
+from cachewright.formats.terraform_lockfile import LIMIT, parse
 from cachewright.model import EntryVerdict, Finding, FindingKind, Severity
 from cachewright.storage.anchored import Directory
 from cachewright.text import display

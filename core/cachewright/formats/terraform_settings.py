@@ -7,18 +7,28 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cachewright.errors import CachewrightError, TooLarge
-from cachewright.formats.terraform_lockfile import Broken, unquote
+from cachewright.formats import hcl
+from cachewright.formats.hcl import (
+    Attribute,
+    Block,
+    Broken,
+    Computed,
+    Listed,
+    Scalar,
+    Text,
+    Value,
+)
 from cachewright.model import EntryVerdict, Finding, FindingKind, Severity
 from cachewright.storage.anchored import Directory
 from cachewright.text import display
 
 LIMIT: Final = 64 * 1024
-"""A general HCL parser takes up to three seconds for this much; real files hold a few lines."""
+"""Real files hold a few lines."""
 
 _VARIABLE: Final = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _FULL_PATTERN: Final = 3
@@ -204,41 +214,43 @@ def _notice(path: bytes, reason: str) -> Finding:
 
 
 def _values(content: bytes) -> dict[str, Any]:
-    import hcl2
-
+    if not content.lstrip().startswith(b"{"):
+        return _tree(hcl.read(content), content)
     try:
-        text = content.decode("utf-8")
-        if text.lstrip().startswith("{"):
-            found = json.loads(text)
-        else:
-            found = _plain(hcl2.loads(text if text.endswith("\n") else text + "\n"))
+        found = json.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise Broken("it is not UTF-8 text") from None
-    except Exception as error:  # noqa: BLE001 - a parser may fail in any way on odd text
+    except (ValueError, RecursionError) as error:
         # The parser's own words would quote the file, which may hold access tokens.
-        line = getattr(error, "line", None) or getattr(error, "lineno", None)
-        where = f" (line {line})" if isinstance(line, int) and line > 0 else ""
+        line = getattr(error, "lineno", None)
+        where = "" if line is None else f" (line {line})"
         raise Broken(f"it is not written in a way that can be read{where}") from None
     if not isinstance(found, dict):
         raise Broken("it holds no settings")
     return found
 
 
-def _plain(value: Any) -> Any:
-    """The parser keeps the quotes of strings; templates stay as they are, being old HCL."""
-    if isinstance(value, dict):
-        return {_plain(key): _plain(one) for key, one in value.items() if not _internal(key)}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == '"':
-        if "${" in value or "%{" in value:
-            return value[1:-1]
-        return unquote(value.encode("utf-8"))
-    return value
+def _tree(statements: Sequence[Attribute | Block], content: bytes) -> dict[str, Any]:
+    """As the same settings would be in JSON.  Blocks nest no deeper than ``hcl.read`` allows."""
+    values: dict[str, Any] = {}
+    blocks: dict[str, list[dict[str, Any]]] = {}
+    for one in statements:
+        if isinstance(one, Block):
+            blocks.setdefault(one.name, []).append(_tree(one.statements, content))
+        else:
+            values[one.name] = _value(one.value, content)
+    return {**values, **blocks}
 
 
-def _internal(key: object) -> bool:
-    return isinstance(key, str) and key.startswith("__") and key.endswith("__")
+def _value(value: Value, content: bytes) -> Any:
+    if isinstance(value, Text):
+        return value.text
+    if isinstance(value, Listed):
+        return [_value(one, content) for one in value.items]
+    if isinstance(value, Computed) and value.template:
+        # The old HCL of these files knows no templates: ${HOME} is an environment variable.
+        return content[value.start + 1 : value.end - 1].decode("utf-8")
+    return value.value if isinstance(value, Scalar) else None
 
 
 def _blocks(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -187,7 +187,7 @@ def made(tmp_path: Path) -> Made:
     return Made(tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def facts() -> object:
     """The names and functions above, for test files that cannot import a conftest."""
 

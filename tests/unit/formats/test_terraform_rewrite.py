@@ -38,6 +38,7 @@ def test_an_added_line_stands_where_the_writer_would_put_it(facts: Any, added: s
 def test_an_added_line_after_all_others(facts: Any) -> None:
     assert rewrite(facts.lock(A, B).encode(), [edit(A, add=(C,))]) == facts.lock(B, C).encode()
     assert rewrite(facts.lock(A).encode(), [edit(A, add=(C,))]) == facts.lock(C).encode()
+    assert rewrite(facts.lock(A).encode(), [edit(A, add=(C, B))]) == facts.lock(B, C).encode()
 
 
 def test_line_ends_stay(facts: Any) -> None:
@@ -58,10 +59,12 @@ def test_line_ends_stay(facts: Any) -> None:
         ('[ # all\n"A", # first\n"B" # last\n]', ["B"], [], '[ # all\n"A", # first\n # last\n]'),
         ('[\n"A"\n,"B"\n]', ["B"], [], '[\n"A"\n,\n]'),
         ('["A", "A", "B"]', ["A"], [], '["B"]'),
+        ('[\n  "A",\n"A"]', ["A"], ["B"], '[\n  "B",\n]'),
+        ('["A", "ZH"]', ["A"], ["C", "B"], '["B", "C", "ZH"]'),
     ],
 )
 def test_lists_written_by_hand(old: str, drop: list[str], add: list[str], new: str) -> None:
-    values = {"A": A, "B": B, "C": C}
+    values = {"A": A, "B": B, "C": C, "ZH": ZH}
     frame = f'# é\nprovider "{ADDRESS}" {{\n  version = "1.2.3"\n  hashes = %s\n}}\n'
 
     def full(text: str) -> bytes:
@@ -95,12 +98,36 @@ def test_refusals(facts: Any) -> None:
         rewrite(old[:-3], [edit(A)])
 
 
-def test_what_a_general_parser_reads_otherwise_is_not_edited(facts: Any) -> None:
-    # Our parser takes any escape that terraform takes; the other one keeps it as written.
-    old = facts.lock(A, B).replace('constraints = "1.2.3"', 'constraints = "1\\u002e2.3"')
-    assert parse(old.encode())[0].constraints == "1.2.3"
+def test_what_is_written_otherwise_stays_as_it_was(facts: Any) -> None:
+    old = facts.lock(A, B).replace('"1.2.3"\n  hashes', '"1\\u002e2.3"\n  hashes').encode()
+    assert parse(old)[0].constraints == "1.2.3"
+    assert rewrite(old, [edit(A)]) == old.replace(f'    "{A}",\n'.encode(), b"")
+
+
+@pytest.mark.parametrize(
+    ("found", "instead"),
+    [
+        (f'    "{B}",\n', ""),
+        (f'"{B}"', f'"{C}"'),
+        ('constraints = "1.2.3"', 'constraints = "1.2.4"'),
+        ('version     = "1.2.3"', 'version     = "1.2.4"'),
+        ('acme/toy" {', 'acme/two" {'),
+        (f'    "{ZH}",\n', f'    "{A}",\n    "{ZH}",\n'),
+    ],
+)
+def test_what_came_out_otherwise_than_wanted_is_not_handed_out(
+    facts: Any, monkeypatch: pytest.MonkeyPatch, found: str, instead: str
+) -> None:
+    real = terraform_rewrite._apply
+
+    def clumsy(old: bytes, changes: Any) -> bytes:
+        new = real(old, changes)
+        assert found.encode() in new
+        return new.replace(found.encode(), instead.encode())
+
+    monkeypatch.setattr(terraform_rewrite, "_apply", clumsy)
     with pytest.raises(ValueError, match="cannot be edited safely"):
-        rewrite(old.encode(), [edit(A)])
+        rewrite(facts.lock(A, B, ZH).encode(), [edit(A)])
 
 
 def test_what_terraform_would_not_read_is_not_handed_out(
@@ -175,3 +202,31 @@ def test_only_the_wanted_changes(
     assert new.endswith("# end")
     assert new.startswith(old[: old.index("[") + 1])
     assert len(list(itertools.chain(*(one.text for one in block.hashes)))) > 0
+
+
+@settings(deadline=None)
+@given(
+    blocks=st.dictionaries(
+        st.from_regex(r"h[.]x/a/[a-z]{1,3}", fullmatch=True),
+        st.sets(st.sampled_from(_VALUES), min_size=2),
+        min_size=1,
+        max_size=4,
+    ),
+    data=st.data(),
+)
+def test_the_writers_file_comes_out_as_if_written_without(
+    facts: Any, blocks: dict[str, set[str]], data: st.DataObject
+) -> None:
+    def file(values: dict[str, set[str]]) -> bytes:
+        texts = [facts.lock(*values[name], address=name) for name in sorted(values)]
+        return "\n".join(texts).encode()
+
+    changed = data.draw(st.sets(st.sampled_from(sorted(blocks)), min_size=1))
+    left = dict(blocks)
+    edits = []
+    for name in sorted(changed):
+        every = sorted(blocks[name])
+        drop = data.draw(st.sets(st.sampled_from(every), min_size=1, max_size=len(every) - 1))
+        left[name] = blocks[name] - drop
+        edits.append(Edit(name, "1.2.3", tuple(sorted(drop)), ()))
+    assert rewrite(file(blocks), edits) == file(left)

@@ -162,6 +162,36 @@ def test_broken_settings_are_a_notice_that_quotes_nothing(tmp_path: Path, text: 
     assert "secret" not in notice.explanation
 
 
+def test_strings_are_unescaped_and_statements_may_share_a_line(tmp_path: Path) -> None:
+    mirror = 'filesystem_mirror { path = "/a\\"b" include = ["h.x/\\u0061/*", "${X}/*", 5] }'
+    text = f'plugin_cache_dir = "/\\u00e9" provider_installation {{ {mirror} direct {{}} }}'
+    put(tmp_path / "home/.terraformrc", text)
+    settings = read(tmp_path)
+    assert settings.findings == []
+    assert settings.cache == "/\u00e9".encode()
+    assert settings.mirrors == (Mirror(b'/a"b', ("h.x/a/*", "${X}/*"), ()),)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'a = "x"\nb = = 1\n', "line 2 holds something that does not belong there"),
+        (b'a = "x"\nb {\n', "it ends in the middle"),
+        (b'a = "\\ud800"\n', "a string holds an escape that means nothing"),
+        (b'a = "\xff"\n', "it is not UTF-8 text"),
+        (b'{"a": "\xff"}', "it is not UTF-8 text"),
+        (b'{"a": 1,\n}', "it is not written in a way that can be read (line 2)"),
+        (b"a = 1\n" + b"a {\n" * 200 + b"}\n" * 200, "line 103 holds blocks within too many"),
+    ],
+)
+def test_what_is_wrong_is_told(tmp_path: Path, text: bytes, reason: str) -> None:
+    path = tmp_path / "home/.terraformrc"
+    path.parent.mkdir()
+    path.write_bytes(text)
+    (notice,) = read(tmp_path).findings
+    assert f"These settings were left out: {reason}" in notice.explanation
+
+
 def test_odd_values_are_left_out(tmp_path: Path) -> None:
     mirror = 'filesystem_mirror {\n  path = ["x"]\n }'
     text = f"plugin_cache_dir = 5\nprovider_installation {{\n {mirror}\n}}\n"

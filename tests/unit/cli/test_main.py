@@ -30,7 +30,7 @@ def test_starting_imports_nothing_heavy(arguments: list[str]) -> None:
         "import sys\n"
         "from cachewright.cli.main import run\n"
         f"assert run({arguments!r}) == 0\n"
-        "heavy = {'numpy', 'rich', 'hcl2', 'PySide6', 'psutil', 'humanize', 'portalocker'}\n"
+        "heavy = {'numpy', 'rich', 'tree_sitter', 'PySide6', 'psutil', 'humanize', 'portalocker'}\n"
         "loaded = heavy & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )

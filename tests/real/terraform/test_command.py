@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -129,6 +131,31 @@ def large_archive(shop: Any, megabytes: int) -> None:
     content = b"".join(at.to_bytes(4, "little") + block[4:] for at in range(megabytes))
     files = {BINARY: (content, 0o755), "LICENSE.txt": (b"MIT\n", 0o644)}
     shop.archive(files=files, packing=zipfile.ZIP_STORED)
+
+
+def test_what_a_killed_init_left_half_unpacked_is_found_and_republished(
+    shop: Any, command: Command
+) -> None:
+    large_archive(shop, 300)
+    first = shop.project("first")
+    shop.init(first)
+    good = (shop.entry() / BINARY).stat().st_size
+    shutil.rmtree(shop.entry())
+    killed = shop.start(shop.project("killed"), "init", "-no-color")
+    binary = shop.entry() / BINARY
+    while not binary.exists() or not binary.stat().st_size:
+        assert killed.poll() is None, "it ended before it could be killed"
+        os.sched_yield()
+    killed.kill()
+    shop.finish(killed, code=-signal.SIGKILL)
+    assert 0 < binary.stat().st_size < good
+    document = command.check("--project", first, code=1)
+    (finding,) = document["findings"]
+    assert entry_of(document)["verdict"] == "corrupt"
+    assert sorted(finding["files"]) == sorted([BINARY, "LICENSE.txt"])
+    assert finding["repair"]["step"] == "republish-entry"
+    command.run("repair", command.cache, "--project", first, *QUICK, "--apply", "--yes")
+    assert entry_of(command.check("--project", first, code=0))["verdict"] == "ok"
 
 
 def test_a_check_beside_a_real_init_says_busy_and_never_corrupt(

@@ -1,8 +1,7 @@
 """What is written in an HCL file, with the place of every value; nothing is computed.
 
-The library's parser is iterative, takes a second for the largest file that is read here, and
-knows where each string stands.  It takes more than HCL does: where lines must end is for the
-caller to see to, by the positions.
+The library's parser is iterative and knows where each string stands.  It takes more than HCL
+does: where lines must end is for the caller to see to, by the positions.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import contextlib
 import json
 import re
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -108,7 +107,8 @@ def broken_at(
 
 
 def read(content: bytes) -> list[Attribute | Block]:
-    """The statements in the file's order; raises ``Broken``."""
+    """The statements in the file's order; raises ``Broken``.  In a file of more than 64 KiB
+    some line must begin with the brace that ends a block, in each part of that size."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -144,6 +144,7 @@ def _piece(content: bytes, start: int) -> tuple[int, bool]:
 def _parse(content: bytes, start: int, end: int) -> Node:
     from tree_sitter import Parser, Range
 
+    # Its lines and columns are of no interest; positions stay those of the whole file.
     within = Range((0, start), (0, end), start, end)
     return Parser(_language(), included_ranges=[within]).parse(content).root_node
 
@@ -166,7 +167,8 @@ def _complaint(root: Node, content: bytes, start: int, end: int) -> Broken:
     in_string = before is not None and before.type == "quoted_template_start"
     if in_string and b"\\" in content[bad.start_byte : bad.end_byte + 1]:
         return Broken("a string holds an escape that means nothing")
-    return broken_at(content, bad.start_byte if bad != root else bad.children[-1].start_byte)
+    last = bad.children if bad == root else ()
+    return broken_at(content, max(one.start_byte for one in (bad, *last)))
 
 
 def _too_large(content: bytes, start: int) -> Broken:
@@ -246,8 +248,8 @@ def _listed(node: Node, content: bytes) -> Listed | None:
     for one in node.children:
         if one.type == "expression":
             items.append(_item(one, content))
-        elif one.type == "," and isinstance(items[-1], Text):
-            items[-1] = replace(items[-1], comma=one.start_byte)
+        elif one.type == "," and isinstance(text := items[-1], Text):
+            items[-1] = Text(text.text, text.start, text.end, one.start_byte)
     return Listed(tuple(items), node.start_byte, node.end_byte)
 
 

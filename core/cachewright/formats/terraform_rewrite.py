@@ -7,7 +7,7 @@ otherwise nothing is handed out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ def rewrite(old: bytes, edits: Sequence[Edit]) -> bytes:
         blocks = {block.provider: block for block in parse(old)}
         changes = [_changes(old, _wanted(blocks, edit), edit) for edit in edits]
         new = _apply(old, [change for some in changes for change in some])
-        _prove(old, new, edits)
+        _prove(blocks.values(), parse(new), edits)
     except Broken as error:
         raise ValueError(f"the lock file cannot be edited: {error}") from error
     return new
@@ -150,7 +150,7 @@ def _apply(old: bytes, changes: Sequence[_Change]) -> bytes:
     return bytes(new + old[at:])
 
 
-def _facts(blocks: Sequence[Block]) -> dict[str, tuple[str, str | None, list[str]]]:
+def _facts(blocks: Iterable[Block]) -> dict[str, tuple[str, str | None, list[str]]]:
     return {
         block.provider: (
             block.version,
@@ -161,11 +161,11 @@ def _facts(blocks: Sequence[Block]) -> dict[str, tuple[str, str | None, list[str
     }
 
 
-def _prove(old: bytes, new: bytes, edits: Sequence[Edit]) -> None:
-    wanted = _facts(parse(old))
+def _prove(old: Iterable[Block], new: Iterable[Block], edits: Sequence[Edit]) -> None:
+    wanted = _facts(old)
     for edit in edits:
         version, constraints, hashes = wanted[edit.provider]
         left = sorted((set(hashes) - set(edit.drop)) | set(edit.add))
         wanted[edit.provider] = (version, constraints, left)
-    if _facts(parse(new)) != wanted:
+    if _facts(new) != wanted:
         raise ValueError("the lock file is written in a way that cannot be edited safely")

@@ -80,7 +80,7 @@ def _check_lines(content: bytes, statements: Sequence[hcl.Attribute | hcl.Block]
 def _check_braces(content: bytes, block: hcl.Block) -> None:
     """They stand on the one line of a block, or at the end of a line and on one of its own."""
     inside = block.statements
-    if not inside or (len(inside) == 1 and b"\n" not in content[block.opening : block.end]):
+    if not inside or b"\n" not in content[block.opening : block.end]:
         return
     if not _breaks(content, block.opening + 1, inside[0].start):
         raise broken_at(content, inside[0].start, "more than belongs there")

@@ -39,6 +39,7 @@ def test_positions_are_those_of_the_quotes(facts: Any) -> None:
         f'/* a\nb */ provider "h.x/a/b" {{ # c\n version="1.0.0"// d\n hashes=[\n"{H1}"\n,]\n}}',
         'module "m" {\n  x { y = ["]"]\n }\n}\nprovider "h.x/a/b" {\n version = "1.0.0"\n}',
         'provider "h.x/a/b" {\n version = "1\\u002e0.0"\n}\n',
+        'provider "h.x/a/b" {\n version = "1.0.0" # /*\n/* */ hashes = ["a:b"]\n}\n',
         'provider "h.x:1/a/b" {\n version = "1.0.0-rc.1"\n hashes = ["new:x"]\n}\n',
     ],
 )
@@ -61,6 +62,7 @@ def test_other_ways_to_write_it(text: str) -> None:
         (b'provider "../../b" {\n version = "1.0.0"\n}\n', "without its full address"),
         (b'provider "h.x/a/b" {\n version = "1.0.0"\n x = "y"\n}\n', "line 3 holds a setting"),
         (b'provider "h.x/a/b" {\n version = "1.0.0"\n version = "1.0.0"\n}\n', "a setting"),
+        (b'provider "h.x/a/b" {\n hashes = ["a:b"]\n hashes = ["a:b"]\n}\n', "a setting"),
         (b'provider "h.x/a/b" {\n version = "1.0.0"\n hashes = []\n}\n', "an empty list"),
         (b'provider "h.x/a/b" {\n version = "1.0.0"\n hashes = ["x"]\n}\n', "without its scheme"),
         (b'provider "h.x/a/b" {\n version = "1.0.0"\n hashes = ["a:b" "c:d"]\n}\n', "belong"),

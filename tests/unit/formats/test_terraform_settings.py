@@ -149,6 +149,7 @@ def test_implied_mirrors_stand_in_where_none_are_set(
         '{"plugin_cache_dir": "secret-token"',
         "[" * 100_000,
         '{"a":' * 100_000,
+        '{"a":' * 10_000,
         "\0" * 100,
         "# secret-token\n" * 40_000,
     ],

@@ -58,7 +58,7 @@ def consent(steps: Iterable[PlanStep], *, yes: bool) -> Consent:
     for one in steps:
         if one.confirm is Confirm.CLICK:
             (kept if agreed else out).append(one)
-        elif answer := typed(one.subject, f"{one.step.value} {display(one.path)}: {one.why}"):
+        elif answer := typed(one.wanted, f"{one.step.value} {display(one.path)}: {one.why}"):
             answers[one.id] = answer
             kept.append(one)
         else:

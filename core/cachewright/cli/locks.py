@@ -16,7 +16,7 @@ from cachewright.errors import Cancelled
 
 if TYPE_CHECKING:
     from cachewright.model import LockReport
-    from cachewright.workbench import Workbench
+    from cachewright.workbench import Bench
 
 _AGAIN_S: Final = 1.0
 
@@ -37,17 +37,17 @@ def locks(look: Look, watch: bool, as_json: bool) -> int:
         if as_json:
             from cachewright.report import document
 
-            output.emit(document.locks(look.root, found))
+            output.emit(document.locks(look.root, found, bench.notes()))
             return ExitCode.FINE
         from cachewright.cli import wording
 
-        output.say(wording.locks(found))
+        output.say([*wording.locks(found), *wording.notes(bench.notes())])
         if watch:
             _watch(bench, found)
     return ExitCode.FINE
 
 
-def _watch(bench: Workbench, found: Sequence[LockReport]) -> None:
+def _watch(bench: Bench, found: Sequence[LockReport]) -> None:
     from cachewright.cli import wording
 
     told = wording.locks(found)

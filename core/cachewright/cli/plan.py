@@ -16,7 +16,7 @@ from cachewright.text import display
 
 if TYPE_CHECKING:
     from cachewright.model import Plan
-    from cachewright.workbench import Workbench
+    from cachewright.workbench import Bench
 
 _KINDS: Final[dict[str, StepKind | FindingKind]] = {
     one.value: one for one in (*StepKind, *FindingKind)
@@ -44,7 +44,7 @@ class Wish:
     def said(self) -> bool:
         return bool(self.kinds or self.finding_ids or self.stale)
 
-    def plan(self, bench: Workbench, result: CheckResult) -> Plan:
+    def plan(self, bench: Bench, result: CheckResult) -> Plan:
         """The plan for what was just checked; unknown finding IDs are a usage error."""
         known = {one.id for one in result.findings}
         unknown = [one for one in self.finding_ids if one not in known]

@@ -17,7 +17,7 @@ from cachewright.model import Outcome, Plan, Result, StepKind
 from cachewright.text import display
 
 if TYPE_CHECKING:
-    from cachewright.workbench import Workbench
+    from cachewright.workbench import Bench
 
 
 @click.command()
@@ -67,12 +67,12 @@ def _loaded(file: bytes, root: bytes) -> Plan:
     return made
 
 
-def _run(bench: Workbench, made: Plan) -> tuple[Outcome, ...]:
+def _run(bench: Bench, made: Plan) -> tuple[Outcome, ...]:
     with session.watched() as (watcher, token):
         return bench.repair(made, apply=False, watcher=watcher, cancel=token)
 
 
-def _applied(bench: Workbench, made: Plan, *, yes: bool) -> tuple[Outcome, ...]:
+def _applied(bench: Bench, made: Plan, *, yes: bool) -> tuple[Outcome, ...]:
     from cachewright.cli import wording
 
     if output.asks() and made.steps:

@@ -12,15 +12,15 @@ from cachewright.cli.progress import shown
 
 if TYPE_CHECKING:
     from cachewright.model import CancelToken, CheckResult
-    from cachewright.workbench import Watcher, Workbench
+    from cachewright.workbench import Bench, Watcher
 
 
 @contextmanager
-def opened(look: Look, *, verify: bool = True) -> Iterator[Workbench]:
-    from cachewright.workbench import Workbench
+def opened(look: Look, *, verify: bool = True) -> Iterator[Bench]:
+    from cachewright.workbench import open_bench
 
     options = look.options(verify=verify)
-    with Workbench.open(look.root, format_name=look.format_name, options=options) as bench:
+    with open_bench(look.root, format_name=look.format_name, options=options) as bench:
         yield bench
 
 
@@ -31,6 +31,6 @@ def watched() -> Iterator[tuple[Watcher, CancelToken]]:
         yield watcher, token
 
 
-def checked(bench: Workbench) -> CheckResult:
+def checked(bench: Bench) -> CheckResult:
     with watched() as (watcher, token):
         return bench.check(watcher, token)

@@ -11,6 +11,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "discover": ("cachewright.cli.discover:discover", "Find caches on this computer."),
     "check": ("cachewright.cli.check:check", "Look at a cache and explain what is wrong in it."),
     "locks": ("cachewright.cli.locks:locks", "Show every lock of a cache and who holds it."),
+    "unlock": ("cachewright.cli.unlock:unlock", "Release one lock, by its ID."),
     "plan": ("cachewright.cli.plan:plan", "Write down the repairs that the findings allow."),
     "repair": ("cachewright.cli.repair:repair", "Run a plan; a dry run unless --apply is given."),
     "publish": ("cachewright.cli.publish:publish", "Replace one entry by a good copy, atomically."),

@@ -157,6 +157,22 @@ def locks(found: Sequence[LockReport]) -> list[str]:
     return output.table(("VERDICT", "KIND", "GUARDS", "HELD BY", "PATH"), rows)
 
 
+def notes(said: Iterable[str]) -> list[str]:
+    """What cannot be shown, below what can."""
+    return [line for one in said for line in ("", display(one))]
+
+
+def lock_evidence(one: LockReport) -> Iterator[str]:
+    """All that is known of one lock, for somebody who is about to release it."""
+    yield f"{display(one.subject)} ({one.kind.value}, {one.verdict.value})"
+    yield f"  {display(one.explanation)}"
+    yield f"  Path: {display(one.path)}"
+    yield from (
+        f"  {display(name)}: {display(value)}" for name, value in one.owner.items() if value
+    )
+    yield from _evidence(one.evidence)
+
+
 def plan(made: Plan) -> Iterator[str]:
     """Each step with its size and reason."""
     if not made.steps:
@@ -169,7 +185,7 @@ def plan(made: Plan) -> Iterator[str]:
 
 
 def _step(number: int, one: PlanStep) -> Iterator[str]:
-    asked = f" Typing needed: {display(one.subject)}" if one.confirm is Confirm.TYPED else ""
+    asked = f" Typing needed: {display(one.wanted)}" if one.confirm is Confirm.TYPED else ""
     source = f" from {display(one.source)}" if one.source is not None else ""
     yield f"{number}. {one.step.value}: {display(one.path)} ({size(one.size)}){source}"
     yield f"   {display(one.why)}{asked}"

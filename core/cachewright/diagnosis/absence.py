@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cachewright.errors import CachewrightError
-from cachewright.holders import Survey, sole_opener
+from cachewright.holders import sole_opener
 from cachewright.holders.mounts import mounts
 from cachewright.holders.survey import below
 from cachewright.model import Evidence, Says
@@ -17,19 +17,6 @@ from cachewright.text import display
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
-
-_NAMED: Final = 3
-
-
-def not_shown(survey: Survey) -> str:
-    """Why the list of processes is not the whole truth; empty where it is."""
-    reasons = [survey.hidden] if survey.hidden else []
-    if survey.uninspected:
-        names = ", ".join(survey.unnamed[:_NAMED])
-        count = survey.uninspected
-        what = "1 process" if count == 1 else f"{count} processes"
-        reasons.append(f"{what} could not be inspected{f' ({names})' if names else ''}.")
-    return " ".join(reasons)
 
 
 def ask_about_all(root: Directory, base: bytes, tree: Tree) -> Evidence:

@@ -1,4 +1,4 @@
-"""Findings about locks, staging places and things that do not belong (DESIGN 6, 8)."""
+"""Findings about staging places and things that do not belong (DESIGN 6, 8)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from cachewright.model import (
     FindingKind,
     Gap,
     HoldVerdict,
-    LockReport,
     RepairOffer,
     Says,
     Severity,
@@ -40,28 +39,6 @@ _STAGING_KIND: Final = {
     HoldVerdict.UNPROVEN: (FindingKind.UNPROVEN_STAGING, Severity.PROBLEM),
     HoldVerdict.HELD: (FindingKind.LIVE_STAGING, Severity.NOTICE),
 }
-
-
-def of_lock(lock: LockReport) -> Finding | None:
-    """A held lock is a notice; one that nobody holds is none at all."""
-    kinds = {
-        HoldVerdict.HELD: FindingKind.HELD_LOCK,
-        HoldVerdict.UNPROVEN: FindingKind.UNPROVEN_LOCK,
-    }
-    kind = kinds.get(lock.verdict)
-    if kind is None:
-        return None
-    return Finding(
-        kind=kind,
-        severity=Severity.NOTICE,
-        verdict=lock.verdict,
-        subject=lock.subject,
-        path=lock.path,
-        explanation=lock.explanation,
-        evidence=lock.evidence,
-        holders=lock.holders,
-        changed_ns=lock.changed_ns,
-    )
 
 
 def of_staging(place: StagingReport, now_ns: int) -> Finding:

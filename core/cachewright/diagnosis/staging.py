@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 import humanize
 
 from cachewright import holders
-from cachewright.diagnosis.absence import ask_about_all, mounted_inside, not_shown
-from cachewright.diagnosis.filesystems import FilesystemFacts
+from cachewright.diagnosis.absence import ask_about_all, mounted_inside
 from cachewright.diagnosis.gating import ask_gate
 from cachewright.holders import KernelLock, Survey
 from cachewright.holders.naming import names_of
+from cachewright.locks.filesystems import FilesystemFacts
 from cachewright.model import Evidence, Holder, HoldVerdict, Says, StagingReport
 from cachewright.text import display, timestamp
 
@@ -197,7 +197,7 @@ class _Case:
 
     def unseen(self) -> Iterator[Evidence]:
         """Users who do not show as processes; asked last, since asking is not quite unseen."""
-        unshown = not_shown(self.survey)
+        unshown = self.survey.unshown
         asked: Evidence | None = None
         if self.filesystem.conclusive and not self.says(Says.ALIVE):
             asked = ask_about_all(self.root, self.place.relative, self.tree)

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from cachewright.model import (
+    Access,
     CancelToken,
+    Claim,
     EntryVerdict,
     ExpectedDigest,
     Finding,
@@ -29,6 +31,7 @@ from cachewright.model import (
 if TYPE_CHECKING:
     from cachewright.digests import FileDigest
     from cachewright.inventory.tree import Tree
+    from cachewright.locks.store import LockStore
     from cachewright.storage.anchored import Directory
 
 __all__ = [
@@ -162,6 +165,30 @@ class Knowledge(ABC):
         """Copies that verify, the best first; looked for only when asked."""
 
     def locks(self) -> Sequence[LockPlace]:
+        """Every place of a lock, also where nothing lies now: kernel locks and what else may
+        come and go between two scans."""
+        return ()
+
+    def claim(self, place: LockPlace, record: bytes) -> Claim:
+        """What a lock's own record says: the content of its file, the target of its symlink, or
+        ``b""`` for a directory.  Pure, quick, and never raises: ``Claim.garbage`` says that the
+        record cannot be read."""
+        del place, record
+        return Claim()
+
+    def own_record(self, place: LockPlace) -> bytes | None:
+        """The record by which this tool would know that *our* process, alive, holds an
+        existence lock; None where it writes none.  While a stale lock is taken away, a lock
+        with this record stands in its place, so that the name is never free to two."""
+        del place
+        return None
+
+    def leases(self) -> LockStore | None:
+        """Where this cache's leases are kept, if it has any."""
+        return None
+
+    def notes(self) -> Sequence[str]:
+        """Plain sentences about locks that this format knows of and cannot show here."""
         return ()
 
     def staging(self) -> Sequence[StagingPlace]:
@@ -191,6 +218,11 @@ class Format(ABC):
     rules: ClassVar[tuple[Rule, ...]]
     algorithms: ClassVar[frozenset[str]]
     """Per-file algorithms that verification must compute (hashlib names)."""
+    lock_delay_s: ClassVar[float] = 60.0
+    """How long nothing else is touched after a lock was broken whose owner was not proven dead
+    (reliability.md A1, fencing)."""
+    schemes: ClassVar[frozenset[str]] = frozenset()
+    """Roots that are no directories, such as ``s3``, whose locks this format can read."""
     refines: ClassVar[frozenset[str]] = frozenset()
     """Names of coarser formats that recognise the same caches; this one goes first."""
 
@@ -204,6 +236,10 @@ class Format(ABC):
 
     @abstractmethod
     def read(self, root: Directory, tree: Tree, references: References) -> Knowledge: ...
+
+    def open_store(self, address: str, access: Access) -> LockStore:
+        """The locks at ``address``, which has one of ``schemes``; nothing is read yet."""
+        raise ValueError(f"{self.name} has no store at {address} ({access.timeout_s} s)")
 
     def whole(self, files: Mapping[bytes, FileDigest]) -> Mapping[str, str]:
         """Digests of an entry as a whole, by algorithm, made from its files' digests."""

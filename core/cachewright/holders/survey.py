@@ -9,6 +9,7 @@ from typing import Final
 from cachewright.model import Holder
 
 _DELETED: Final = b" (deleted)"
+_NAMED: Final = 3
 
 Place = tuple[int, int]
 """Device and inode, as ``stat`` tells them."""
@@ -65,6 +66,17 @@ class Survey:
     at_ns: int
     unnamed: tuple[str, ...] = field(default=())
     """Short names of uninspected processes, for the evidence."""
+
+    @property
+    def unshown(self) -> str:
+        """Why the list of processes is not the whole truth; empty where it is."""
+        reasons = [self.hidden] if self.hidden else []
+        if self.uninspected:
+            names = ", ".join(self.unnamed[:_NAMED])
+            count = self.uninspected
+            what = "1 process" if count == 1 else f"{count} processes"
+            reasons.append(f"{what} could not be inspected{f' ({names})' if names else ''}.")
+        return " ".join(reasons)
 
     def of(
         self,

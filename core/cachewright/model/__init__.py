@@ -6,7 +6,15 @@ system or the kernel reported them, paths as ``bytes``.  Text is only made for d
 
 from __future__ import annotations
 
-from cachewright.model.evidence import Digest, Evidence, ExpectedDigest, Gap, Holder, Identity
+from cachewright.model.evidence import (
+    Claim,
+    Digest,
+    Evidence,
+    ExpectedDigest,
+    Gap,
+    Holder,
+    Identity,
+)
 from cachewright.model.findings import (
     CheckResult,
     EntryReport,
@@ -15,7 +23,16 @@ from cachewright.model.findings import (
     RepairOffer,
     StagingReport,
 )
-from cachewright.model.layout import QUARANTINE_NAME, Gate, Location, LockPlace, Role, Rule, Type
+from cachewright.model.layout import (
+    QUARANTINE_NAME,
+    Access,
+    Gate,
+    Location,
+    LockPlace,
+    Role,
+    Rule,
+    Type,
+)
 from cachewright.model.plans import Outcome, Plan, PlanStep
 from cachewright.model.running import CancelToken, Progress, ProgressSink, no_progress
 from cachewright.model.verdicts import (
@@ -33,8 +50,10 @@ from cachewright.model.verdicts import (
 
 __all__ = [
     "QUARANTINE_NAME",
+    "Access",
     "CancelToken",
     "CheckResult",
+    "Claim",
     "Confirm",
     "Digest",
     "EntryReport",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from cachewright.model.verdicts import Says
@@ -98,6 +99,30 @@ class Holder:
     def writes(self) -> bool:
         """Whether it can change what it holds through a descriptor or mapping it has now."""
         return any(way in {"open:write", "mmap:write", "lock:write"} for way in self.how)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lock's own record says of itself and of its owner, as its format reads it.
+
+    Nothing here is believed: it is what evidence is looked for by.  ``id`` is what the tool
+    itself calls this lock; ``owner`` are the fields a person is shown.  An identity is whole
+    with ``boot_id``, ``pid_namespace``, ``pid`` and ``start_ticks``; 0 or empty means that the
+    record does not tell.  ``machine`` is a machine id, never a host name, which is not unique.
+    ``renewed_ns`` and ``lasts_ns`` are a lease's last heartbeat and length, by its own clock.
+    ``garbage`` says why the record cannot be read, and is empty where it can.
+    """
+
+    id: str = ""
+    owner: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    machine: str = ""
+    boot_id: str = ""
+    pid_namespace: int = 0
+    pid: int = 0
+    start_ticks: int = 0
+    renewed_ns: int = 0
+    lasts_ns: int = 0
+    garbage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from cachewright.model.evidence import Digest, Evidence, ExpectedDigest, Gap, Holder
+from cachewright.model.evidence import Digest, Evidence, ExpectedDigest, Gap, Holder, Identity
 from cachewright.model.verdicts import (
     Confirm,
     EntryVerdict,
@@ -26,7 +26,8 @@ class RepairOffer:
     """A repair that a finding allows.
 
     ``source`` is the path of the good copy for ``republish-entry``; ``detail`` is what the
-    format needs to carry the step out (JSON values only).
+    format needs to carry the step out (JSON values only).  ``typed`` is what must be typed
+    where that is not the finding's subject: a lock's ID.
     """
 
     step: StepKind
@@ -34,6 +35,7 @@ class RepairOffer:
     why: str
     source: bytes | None = None
     detail: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    typed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,13 @@ class EntryReport:
 
 @dataclass(frozen=True, slots=True)
 class LockReport:
-    """One lock: ``id`` is what ``unlock`` wants typed, ``owner`` what the lock itself says."""
+    """One lock: ``id`` is what ``unlock`` wants typed, ``owner`` what the lock itself says.
+
+    ``path`` is a path below the root, or the address of an object (``s3://bucket/key``).
+    ``identity`` is the lock file's, None where there is none; ``fingerprint`` the SHA-256 of
+    the record as it was judged, ``etag`` the version of an object: a release compares them
+    again.  ``garbage``: its record cannot be read, not even by its own tool.
+    """
 
     id: str
     kind: LockKind
@@ -111,6 +119,10 @@ class LockReport:
     owner: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     evidence: tuple[Evidence, ...] = ()
     changed_ns: int = 0
+    identity: Identity | None = None
+    fingerprint: str = ""
+    etag: str = ""
+    garbage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,16 +46,24 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One of the tool's own locks, to be held while repairing: its kind and place below the
-    root.  ``create``: the tool itself creates the file when it is missing, so we may."""
+    root.  ``create``: the tool itself creates the file when it is missing, so we may.
+    ``read_only``: the file is content that must not even be opened for writing, so a read lock
+    is taken, which excludes every writer's lock (DESIGN 6.4)."""
 
     kind: LockKind
     relative: bytes
     create: bool
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LockPlace:
-    """A lock's place below the root and what releases or describes it."""
+    """A lock's place below the root, whether anything lies there now or not.
+
+    ``row`` is its row in the inventory, -1 where there is none.  ``guards``: the kernel lock
+    that an info file describes, without which it says nothing.  ``id`` is what to type where
+    the lock's own record names no ID.
+    """
 
     id: str
     kind: LockKind
@@ -63,6 +71,20 @@ class LockPlace:
     row: int
     subject: str
     owner: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    guards: Gate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a store that is no directory is reached; what is not said is left to the store's own
+    environment.  Never holds a secret: it is journaled, so that an undo finds the store again.
+    ``timeout_s`` is the longest wait for any one answer."""
+
+    endpoint_url: str | None = None
+    profile: str | None = None
+    region: str | None = None
+    path_style: bool | None = None
+    timeout_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

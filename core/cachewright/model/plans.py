@@ -17,7 +17,8 @@ class PlanStep:
     """One step of a plan, with the identity of its subject as it was judged.
 
     ``signature`` covers every file of a tree (see ``inventory.tree.signature``); ``None`` for
-    a subject that is no tree.  ``subject`` is what must be typed where ``confirm`` is typed.
+    a subject that is no tree.  Where ``confirm`` is typed, ``wanted`` must be typed: ``typed``
+    (a lock's ID), or else the subject.
     """
 
     id: str
@@ -31,6 +32,12 @@ class PlanStep:
     source: bytes | None = None
     size: int = 0
     detail: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    typed: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """What a person types to confirm this step."""
+        return self.typed or self.subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class FindingKind(StrEnum):
     UNPROVEN_LOCK = "unproven-lock"
     HELD_LOCK = "held-lock"
     GARBAGE_LOCK = "garbage-lock"
+    NOT_A_LOCK = "not-a-lock"
+    STATE_ELSEWHERE = "state-elsewhere"
     BUSY_ENTRY = "busy-entry"
 
 
@@ -90,6 +92,8 @@ class StepKind(StrEnum):
     REPUBLISH_ENTRY = "republish-entry"
     RESTORE_EXEC_BIT = "restore-exec-bit"
     DROP_POISONED_CHECKSUM = "drop-poisoned-checksum"
+    RELEASE_OBJECT_LOCK = "release-object-lock"
+    RELEASE_LEASE = "release-lease"
 
 
 class Confirm(StrEnum):

@@ -68,8 +68,8 @@ def execute(
     """Run the steps of ``plan`` in order and tell what became of each.
 
     Without ``apply`` nothing is touched and every outcome is ``skipped``, ``dry run``.
-    ``confirmations`` maps the ID of a step that wants it to what was typed, which must be the
-    step's subject.  ``rejudge`` judges a staging place anew right before it is moved.
+    ``confirmations`` maps the ID of a step that wants it to what was typed, which must be what
+    the step wants typed.  ``rejudge`` judges a staging place anew right before it is moved.
     One step that is refused or fails does not stop the others; a cancelled run skips the rest.
     Each step is durable and in the journal before its outcome says ``done``; its ``undo`` is
     what ``undo`` takes.  Raises ``PlanInvalid`` for another cache's plan, ``JournalDamaged``
@@ -113,8 +113,8 @@ def _run(
 
 def _perform(work: Work, step: PlanStep, confirmations: Mapping[str, str]) -> Outcome:
     try:
-        if step.confirm is Confirm.TYPED and confirmations.get(step.id) != step.subject:
-            raise NotConfirmed(path=step.path, subject=step.subject)
+        if step.confirm is Confirm.TYPED and confirmations.get(step.id) != step.wanted:
+            raise NotConfirmed(path=step.path, subject=step.wanted)
         return PERFORMERS[step.step](work, step)
     except (PutBack, OSError, CachewrightError) as error:
         return outcome(step, *verdict_on(error))

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
+from cachewright.diagnosis.locks import RELEASES
 from cachewright.errors import CachewrightError
 from cachewright.model import (
     CheckResult,
@@ -27,6 +28,7 @@ from cachewright.model import (
     StepKind,
 )
 from cachewright.repair.plan_file import document, load, save
+from cachewright.repair.unlocking import lock_step
 from cachewright.storage.anchored import Directory
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ __all__ = ["MISSING", "below", "document", "load", "make_plan", "save"]
 ORDER: Final = (
     StepKind.QUARANTINE_STAGING,
     StepKind.QUARANTINE_LOCK,
+    StepKind.RELEASE_LEASE,
+    StepKind.RELEASE_OBJECT_LOCK,
     StepKind.REPUBLISH_ENTRY,
     StepKind.QUARANTINE_ENTRY,
     StepKind.RESTORE_EXEC_BIT,
@@ -67,6 +71,7 @@ def make_plan(
     the best stays, and it makes smaller ones of that entry needless.
     """
     chosen: dict[str, PlanStep] = {}
+    locks = {lock.path: lock for lock in result.locks}
     for finding in result.findings:
         if findings is not None and finding.id not in findings:
             continue
@@ -75,7 +80,11 @@ def make_plan(
         offer = _offer(finding, only)
         if offer is None or (stale_only and offer.confirm is not Confirm.CLICK):
             continue
-        step = _step(finding, offer, root, tree)
+        lock = locks.get(finding.path)
+        if lock is not None and offer.step in RELEASES.values():
+            step: PlanStep | None = lock_step(lock, offer)
+        else:
+            step = _step(finding, offer, root, tree)
         if step is not None:
             chosen.setdefault(step.id, step)
     return Plan(root.path, result.format, tuple(_ordered(chosen.values())))

@@ -53,6 +53,7 @@ def _step_document(step: PlanStep) -> dict[str, Any]:
         **({"source": None} if step.source is None else _path("source", step.source)),
         "size": step.size,
         "detail": dict(step.detail),
+        "typed": step.typed,
     }
 
 
@@ -136,6 +137,7 @@ def _step(data: Mapping[str, Any]) -> PlanStep:
         source=None if data.get("source") is None else _path_of(data, "source"),
         size=_of(data.get("size"), int, "size"),
         detail=_of(data.get("detail"), dict, "detail"),
+        typed=_of(data.get("typed", ""), str, "typed"),
     )
 
 

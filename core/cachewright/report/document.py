@@ -111,6 +111,8 @@ def lock(one: LockReport) -> Document:
         "owner": owner(one.owner),
         "evidence": evidence(one.evidence),
         "changed": moment(one.changed_ns),
+        "etag": one.etag or None,
+        "garbage": one.garbage,
     }
 
 
@@ -163,12 +165,13 @@ def gap(one: Gap) -> Document:
     return {**path_fields("path", one.path), "reason": text(one.reason)}
 
 
-def locks(root: bytes, found: Iterable[LockReport]) -> Document:
-    """``cachewright.locks/1``."""
+def locks(root: bytes, found: Iterable[LockReport], notes: Iterable[str] = ()) -> Document:
+    """``cachewright.locks/1``; ``notes`` are sentences about locks that cannot be shown here."""
     return {
         "schema": "cachewright.locks/1",
         **path_fields("root", root),
         "locks": [lock(one) for one in found],
+        "notes": [text(one) for one in notes],
     }
 
 

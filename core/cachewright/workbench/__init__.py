@@ -18,7 +18,9 @@ from cachewright.model import CancelToken
 from cachewright.repair.execute import execute
 from cachewright.repair.journal import Journal
 from cachewright.repair.plan import make_plan
+from cachewright.repair.unlocking import chosen_lock, unlock_plan
 from cachewright.storage.anchored import Directory
+from cachewright.workbench.bench import Bench
 from cachewright.workbench.checking import Checking, look_at_locks, read_cache
 from cachewright.workbench.history import (
     HistoryItem,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Bench",
     "HistoryItem",
     "KeptItem",
     "Options",
@@ -50,8 +53,10 @@ __all__ = [
     "Unwatched",
     "Watcher",
     "Workbench",
+    "chosen_lock",
     "history",
     "known_formats",
+    "open_bench",
     "quarantine_list",
     "quarantine_purge",
     "undo",
@@ -129,6 +134,18 @@ class Workbench:
         devices = frozenset({self._root.identity.device})
         survey = holders.survey([self._root.path], devices)
         return look_at_locks(self._root, knowledge, survey)
+
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences about locks that are known of and cannot be shown here."""
+        _tree, knowledge = self._read()
+        return tuple(knowledge.notes())
+
+    def unlocking(self, lock: LockReport) -> Plan:
+        """The plan of one typed step that releases exactly this lock.
+
+        Raises ``InUse`` where it is held, ``Refused`` where it is none that may be released.
+        """
+        return unlock_plan(self.root, self.format_name, lock)
 
     def plan(
         self,
@@ -236,6 +253,13 @@ class Workbench:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def open_bench(
+    root: bytes, *, format_name: str | None = None, options: Options | None = None
+) -> Bench:
+    """Open a cache directory; errors as ``Workbench.open``."""
+    return Workbench.open(root, format_name=format_name, options=options)
 
 
 def _format_of(directory: Directory, name: str | None) -> Format:

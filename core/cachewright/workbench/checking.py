@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cachewright import holders
 from cachewright.diagnosis import findings
+from cachewright.diagnosis.locks import of_lock
 from cachewright.formats.base import References
 from cachewright.inventory.walker import scan
 from cachewright.locks import kernel
@@ -178,7 +179,7 @@ class Checking:
         self._others = (
             *(self.knowledge.findings() if final else ()),
             *(findings.of_staging(place, now_ns) for place in staging),
-            *(finding for lock in locks if (finding := findings.of_lock(lock))),
+            *(finding for lock in locks if (finding := of_lock(lock))),
             *findings.of_foreign(self.tree, self._root.path),
             *findings.of_gaps(self.tree.errors, known),
         )

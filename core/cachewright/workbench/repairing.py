@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from cachewright import holders
-from cachewright.diagnosis import filesystems
 from cachewright.diagnosis.staging import StagingRule, judge_staging
 from cachewright.errors import EntryUnknown, Refused, SourceUnusable
 from cachewright.inventory.tree import scan_subtree
+from cachewright.locks import filesystems
 from cachewright.model import (
     CheckResult,
     Confirm,

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cachewright.diagnosis import filesystems
 from cachewright.diagnosis.staging import StagingRule, judge_staging
 from cachewright.errors import CachewrightError
 from cachewright.inventory.tree import scan_subtree
+from cachewright.locks import filesystems
 from cachewright.model import HoldVerdict, Progress, ProgressSink, Says
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from cachewright.model import Access
+
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
     from cachewright.model import (
@@ -30,6 +32,7 @@ class Options:
     observe_s: float = 60.0
     settle_s: float = 3.0
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    access: Access = field(default_factory=Access)
 
 
 class Watcher(Protocol):

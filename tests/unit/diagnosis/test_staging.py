@@ -14,12 +14,12 @@ import pytest
 
 from cachewright import holders
 from cachewright.diagnosis import absence
-from cachewright.diagnosis.filesystems import FilesystemFacts, facts
 from cachewright.diagnosis.staging import StagingRule, judge_staging
 from cachewright.formats.base import Gate, StagingPlace
 from cachewright.holders import Survey
 from cachewright.inventory.tree import Tree, scan_subtree
 from cachewright.locks import kernel
+from cachewright.locks.filesystems import FilesystemFacts, facts
 from cachewright.model import Gap, HoldVerdict, LockKind, Says, StagingReport
 from cachewright.storage.anchored import Directory
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cachewright.diagnosis.filesystems import facts
 from cachewright.holders.mounts import LOCAL_TYPES
+from cachewright.locks.filesystems import facts
 from cachewright.storage.anchored import Directory
 
 

@@ -144,3 +144,33 @@ class PlanInvalid(CachewrightError):
 
 class WorkerFailed(CachewrightError):
     """A worker process ended unexpectedly while reading {path}: {reason}."""
+
+
+class ExtraMissing(CachewrightError):
+    """{path} is read with {library}, which is not installed. Install it with
+    pip install 'cachewright[{extra}]'. Nothing was looked at."""
+
+
+class BackendUnsupported(CachewrightError):
+    """{path} was not looked at. {sentence}"""
+
+    exit_code = 2
+
+
+class AddressInvalid(CachewrightError):
+    """{path} was not looked at: {reason}."""
+
+    exit_code = 2
+
+
+class StoreUnreadable(CachewrightError):
+    """{path}: {reason}. {left}"""
+
+
+class AnswerLost(CachewrightError):
+    """{path}: {reason}, so it is not known whether it was done. It was not asked again."""
+
+
+class LockThere(Refused):
+    """{path} was left untouched: a lock is there again. The released one stays in the
+    journal, and can be put back once the place is free."""

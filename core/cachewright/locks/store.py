@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-from cachewright.model import Claim, Gap
+from cachewright.model import CancelToken, Claim, Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Stored:
     the exact value); ``body`` is the whole record, or its beginning where ``size`` is larger.
     ``attributes`` is what must be said again to write the same record (content type ...), text
     only.  ``is_lock`` is false for what lies beside locks and ``what`` then says what it is.
+    ``changed_ns`` is when it was written and ``read_ns`` when it was read, both by the store's
+    own clock; 0 where the store does not tell.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Stored:
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     is_lock: bool = True
     what: str = ""
+    read_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,20 @@ class Condition:
 
 
 class LockStore(Protocol):
-    """One opened store.  Every call ends within the access's time-out, asks once, and raises a
-    ``CachewrightError`` that names the object and what was left untouched."""
+    """One opened store.  Every request ends within the access's time-out, is asked once, and
+    raises a ``CachewrightError`` that names the object and what was left untouched."""
 
     @property
     def root(self) -> bytes:
         """What a person calls it: ``s3://bucket/prefix``."""
 
     def where(self, key: str) -> bytes:
-        """The address of one record: ``s3://bucket/key``."""
+        """The address of one record: ``s3://bucket/key``.  It ends in the key, so that
+        ``where("")`` is what all addresses of the store begin with."""
 
-    def list(self) -> tuple[Sequence[Stored], Sequence[Gap]]:
+    def list(self, cancel: CancelToken | None = None) -> tuple[Sequence[Stored], Sequence[Gap]]:
         """Every record that may be a lock, and what lies beside them; what could not be read
-        is a gap."""
+        is a gap.  ``cancel`` is polled between two requests."""
 
     def read(self, key: str) -> Stored | None:
         """The record as it is now, or None where there is none."""
@@ -71,7 +75,9 @@ class LockStore(Protocol):
     def delete(self, stored: Stored, *, conditional: bool = True) -> bool:
         """Delete the record if it is still exactly ``stored``; False where it is another or
         gone, which then is left as it is.  Without ``conditional`` the store cannot compare: it
-        is read again and compared right before, which leaves a moment in between."""
+        is read again and compared right before, which leaves a moment in between.
+        ``AnswerLost`` where it may or may not have been deleted: it is never asked twice."""
 
     def put_back(self, stored: Stored) -> bool:
-        """Write the record again if nothing has its key; False where something has."""
+        """Write the record again if nothing has its key; False where something has.
+        ``AnswerLost`` as for ``delete``."""

@@ -111,6 +111,10 @@ class Claim:
     record does not tell.  ``machine`` is a machine id, never a host name, which is not unique.
     ``renewed_ns`` and ``lasts_ns`` are a lease's last heartbeat and length, by its own clock.
     ``garbage`` says why the record cannot be read, and is empty where it can.
+
+    ``made_ns`` is when the lock was taken, by its owner's clock; ``host`` the name that the
+    owner's computer gives itself; ``programs`` the names of the programs that take such locks;
+    ``subject`` what the lock guards, where the record's place alone does not tell a person.
     """
 
     id: str = ""
@@ -123,6 +127,10 @@ class Claim:
     renewed_ns: int = 0
     lasts_ns: int = 0
     garbage: str = ""
+    made_ns: int = 0
+    host: str = ""
+    programs: tuple[str, ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

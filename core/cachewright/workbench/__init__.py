@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from cachewright import holders
+from cachewright.diagnosis.locks import offer_of
 from cachewright.errors import NotACache, RootUnreadable, RootVanished
 from cachewright.formats.registry import by_name, formats, recognise
 from cachewright.inventory.tree import Tree
-from cachewright.model import CancelToken
+from cachewright.model import CancelToken, Role
 from cachewright.repair.execute import execute
 from cachewright.repair.journal import Journal
 from cachewright.repair.plan import make_plan
@@ -56,6 +57,7 @@ __all__ = [
     "chosen_lock",
     "history",
     "known_formats",
+    "offer_of",
     "open_bench",
     "quarantine_list",
     "quarantine_purge",
@@ -112,6 +114,11 @@ class Workbench:
     def title(self) -> str:
         """What a person calls this kind of cache."""
         return self._format.title
+
+    @property
+    def holds_entries(self) -> bool:
+        """Whether content can lie here, to be verified, or nothing but locks."""
+        return any(rule.role is Role.ENTRY for rule in self._format.rules)
 
     def check(
         self, watcher: Watcher | None = None, cancel: CancelToken | None = None

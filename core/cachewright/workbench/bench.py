@@ -34,6 +34,10 @@ class Bench(Protocol):
         """What a person calls this kind of cache."""
 
     @property
+    def holds_entries(self) -> bool:
+        """Whether content can lie here, to be verified, or nothing but locks."""
+
+    @property
     def tree(self) -> Tree | None:
         """The last check's inventory; always None for a store, which has no files."""
 

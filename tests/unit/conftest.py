@@ -58,6 +58,13 @@ class Other:
         self.said = words[1:]
         return self.said
 
+    def go_on(self) -> list[bytes]:
+        """Let it go on until it says once more that it is ready."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        return self.hear()
+
     def stop(self) -> None:
         """Stop it as a terminal does, and wait until it is stopped."""
         os.kill(self.pid, signal.SIGSTOP)

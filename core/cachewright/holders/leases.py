@@ -24,6 +24,18 @@ def sole_opener(fd: int) -> bool | None:
     non-blocking open fails while it lasts.  Safe from any thread: no signal disposition is
     changed.
     """
+    alone = take_lease(fd)
+    if alone:
+        drop_lease(fd)
+    return alone
+
+
+def take_lease(fd: int) -> bool | None:
+    """The same answer as ``sole_opener``; after True the lease is kept.
+
+    Until ``drop_lease``, or until ``fd`` is closed, whoever opens the file waits (at most the
+    kernel's lease-break-time, 45 s; a non-blocking open fails), this process included.
+    """
     if sys.platform != "linux":
         return None
     import fcntl
@@ -35,5 +47,12 @@ def sole_opener(fd: int) -> bool | None:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
     except OSError as error:
         return False if error.errno == errno.EAGAIN else None
-    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return True
+
+
+def drop_lease(fd: int) -> None:
+    """Let those who wait to open the file go on."""
+    if sys.platform == "linux":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)

@@ -46,6 +46,26 @@ def ask(fd: int) -> Answer | None:
         except OSError:
             return None
     kind, _whence, _start, _length, pid = _FLOCK.unpack(reply)
+    return _answer(kind, pid)
+
+
+def ask_of_others(fd: int) -> Answer | None:
+    """The same, without this process's own POSIX locks: whether what it has is its alone."""
+    if sys.platform != "linux":
+        return None
+    import fcntl
+
+    try:
+        reply = fcntl.fcntl(fd, fcntl.F_GETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
+    except OSError:
+        return None
+    kind, _whence, _start, _length, pid = _FLOCK.unpack(reply)
+    return _answer(kind, pid)
+
+
+def _answer(kind: int, pid: int) -> Answer:
+    import fcntl
+
     if kind == fcntl.F_UNLCK:
         return Answer(free=True)
     return Answer(free=False, write=kind == fcntl.F_WRLCK, pid=pid)

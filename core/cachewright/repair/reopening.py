@@ -69,7 +69,12 @@ def open_root(operation: Operation) -> Directory:
 @contextmanager
 def _gates(operation: Operation, root: Directory) -> Iterator[None]:
     gates = tuple(
-        Gate(LockKind(one["kind"]), unpack(one["relative"]), bool(one["create"]))
+        Gate(
+            LockKind(one["kind"]),
+            unpack(one["relative"]),
+            create=bool(one["create"]),
+            read_only=bool(one.get("read_only", False)),  # records of older versions lack it
+        )
         for one in operation.started["gates"]
     )
     with held(root, gates, operation.path):

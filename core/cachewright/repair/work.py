@@ -105,7 +105,12 @@ def held(root: Directory, gates: tuple[Gate, ...], path: bytes) -> Iterator[None
 
 
 def gate_as_json(gate: Gate) -> dict[str, Any]:
-    return {"kind": gate.kind.value, "relative": pack(gate.relative), "create": gate.create}
+    return {
+        "kind": gate.kind.value,
+        "relative": pack(gate.relative),
+        "create": gate.create,
+        "read_only": gate.read_only,
+    }
 
 
 def outcome(step: PlanStep, result: Result, reason: str, undo: str | None = None) -> Outcome:

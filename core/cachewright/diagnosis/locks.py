@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cachewright.model import (
@@ -43,7 +44,7 @@ def offer_of(lock: LockReport) -> RepairOffer | None:
     One click only for what is proven; ``typed`` is the lock's ID.
     """
     step = RELEASES.get(lock.kind)
-    if step is None or lock.verdict in {HoldVerdict.HELD, HoldVerdict.FREE}:
+    if step is None or lock.no_release or lock.verdict in {HoldVerdict.HELD, HoldVerdict.FREE}:
         return None
     if lock.verdict is HoldVerdict.STALE:
         return RepairOffer(step, Confirm.CLICK, _KEPT[step], typed=lock.id)
@@ -73,3 +74,11 @@ def of_lock(lock: LockReport) -> Finding | None:
         holders=lock.holders,
         changed_ns=lock.changed_ns,
     )
+
+
+def of_locks(locks: Sequence[LockReport]) -> Iterator[Finding]:
+    """What is told of all locks of a cache.  A kernel lock that an info file describes is told
+    of once: by the info file, which says more."""
+    told = [(lock, finding) for lock in locks if (finding := of_lock(lock))]
+    described = {lock.guards for lock, _finding in told if lock.guards}
+    yield from (finding for lock, finding in told if lock.path not in described)

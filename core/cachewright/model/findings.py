@@ -106,7 +106,9 @@ class LockReport:
     ``path`` is a path below the root, or the address of an object (``s3://bucket/key``).
     ``identity`` is the lock file's, None where there is none; ``fingerprint`` the SHA-256 of
     the record as it was judged, ``etag`` the version of an object: a release compares them
-    again.  ``garbage``: its record cannot be read, not even by its own tool.
+    again.  ``garbage``: its record cannot be read, not even by its own tool.  ``guards`` is the
+    path of the kernel lock that an info file describes.  ``no_release`` says why nobody may
+    release a lock whose kind could be released, and is empty where its verdict decides.
     """
 
     id: str
@@ -123,6 +125,8 @@ class LockReport:
     fingerprint: str = ""
     etag: str = ""
     garbage: bool = False
+    guards: bytes = b""
+    no_release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ def unlock_plan(root: bytes, format_name: str, lock: LockReport) -> Plan:
         raise InUse(path=lock.path, reason=f"{lock.explanation.rstrip('.')}{_end_it(lock)}")
     offer = offer_of(lock)
     if offer is None:
-        raise Refused(path=lock.path, reason="nobody holds it, and its file is never removed")
+        reason = lock.no_release or "nobody holds it, and its file is never removed"
+        raise Refused(path=lock.path, reason=reason)
     why = offer.why if offer.confirm is Confirm.TYPED else f"{lock.explanation} {offer.why}"
     typed = RepairOffer(offer.step, Confirm.TYPED, why, typed=lock.id)
     return Plan(root, format_name, (lock_step(lock, typed),))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cachewright import holders
 from cachewright.diagnosis import findings
-from cachewright.diagnosis.locks import of_lock
+from cachewright.diagnosis.locks import of_locks
 from cachewright.formats.base import References
 from cachewright.inventory.walker import scan
 from cachewright.locks import kernel
@@ -179,7 +179,7 @@ class Checking:
         self._others = (
             *(self.knowledge.findings() if final else ()),
             *(findings.of_staging(place, now_ns) for place in staging),
-            *(finding for lock in locks if (finding := of_lock(lock))),
+            *of_locks(locks),
             *findings.of_foreign(self.tree, self._root.path),
             *findings.of_gaps(self.tree.errors, known),
         )

@@ -171,8 +171,9 @@ class Knowledge(ABC):
 
     def claim(self, place: LockPlace, record: bytes) -> Claim:
         """What a lock's own record says: the content of its file, the target of its symlink, or
-        ``b""`` for a directory.  Pure, quick, and never raises: ``Claim.garbage`` says that the
-        record cannot be read."""
+        for a directory the content of its owner file (``LockPlace.record``; ``b""`` where there
+        is none).  Pure, quick, and never raises: ``Claim.garbage`` says that the record cannot
+        be read."""
         del place, record
         return Claim()
 

@@ -62,7 +62,8 @@ class LockPlace:
 
     ``row`` is its row in the inventory, -1 where there is none.  ``guards``: the kernel lock
     that an info file describes, without which it says nothing.  ``id`` is what to type where
-    the lock's own record names no ID.
+    the lock's own record names no ID.  ``record`` is the name of the owner file in a lock that
+    is a directory, if its tool writes one.
     """
 
     id: str
@@ -72,6 +73,7 @@ class LockPlace:
     subject: str
     owner: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     guards: Gate | None = None
+    record: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

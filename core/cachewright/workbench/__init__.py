@@ -140,7 +140,8 @@ class Workbench:
         _tree, knowledge = self._read()
         devices = frozenset({self._root.identity.device})
         survey = holders.survey([self._root.path], devices)
-        return look_at_locks(self._root, knowledge, survey)
+        former = self.result.locks if self.result else ()
+        return look_at_locks(self._root, knowledge, survey, former=former)
 
     def notes(self) -> tuple[str, ...]:
         """Plain sentences about locks that are known of and cannot be shown here."""

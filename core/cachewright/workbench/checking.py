@@ -6,12 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from cachewright import holders
 from cachewright.diagnosis import findings
 from cachewright.diagnosis.locks import of_locks
 from cachewright.formats.base import References
 from cachewright.inventory.walker import scan
-from cachewright.locks import kernel
+from cachewright.locks.looking import Around, look
 from cachewright.model import CheckResult, EntryReport, Finding, Gap, Progress
 from cachewright.workbench.content import Content, open_contents, unchecked_report
 from cachewright.workbench.residue import Residue
@@ -30,13 +29,25 @@ if TYPE_CHECKING:
 _TELL_EVERY_S: Final = 0.1
 
 
-def look_at_locks(root: Directory, knowledge: Knowledge, survey: Survey) -> tuple[LockReport, ...]:
-    """Every lock as it is now, without locking anything."""
+def look_at_locks(
+    root: Directory,
+    knowledge: Knowledge,
+    survey: Survey,
+    *,
+    decide: bool = False,
+    former: Sequence[LockReport] = (),
+) -> tuple[LockReport, ...]:
+    """Every lock as it is now, without locking anything.
+
+    ``decide`` and ``former``: see ``locks.looking.Around``.
+    """
     places = knowledge.locks()
     if not places:
         return ()
-    table = holders.kernel_locks()
-    return tuple(kernel.look(root, place, survey, table) for place in places)
+    known = {report.path: report for report in former}
+    around = Around.now(root, survey, decide=decide, former=known)
+    found = (look(root, place, knowledge, around) for place in places)
+    return tuple(report for report in found if report is not None)
 
 
 def read_cache(
@@ -102,7 +113,7 @@ class Checking:
         residue = Residue(self._root, self.knowledge.staging(), self._options)
         watcher.progress(Progress("holders"))
         around = Surroundings(self._root, self.tree, contents)
-        locks = look_at_locks(self._root, self.knowledge, around.survey)
+        locks = look_at_locks(self._root, self.knowledge, around.survey, decide=True)
         watcher.locks(locks)
         staging = residue.first(around.survey)
         watcher.staging(staging)

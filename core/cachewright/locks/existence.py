@@ -1,0 +1,247 @@
+"""A lock that is held by being there: an exclusively created file, a symlink, a directory.
+
+No kernel lets go of it when its owner dies, so it is judged by its owner's whole identity and by
+what every process and the kernel say (DESIGN 6, reliability.md A2).  ``held`` where anything
+speaks for *alive*, ``stale`` where everything speaks for *dead*, else ``unproven``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from cachewright.errors import CachewrightError
+from cachewright.holders import sole_opener
+from cachewright.holders.mounts import mount_of
+from cachewright.holders.naming import UNNAMED, names_of
+from cachewright.holders.owners import judge_owner
+from cachewright.locks import ours
+from cachewright.locks.marker import Marker, read_marker
+from cachewright.locks.rights import why_immovable
+from cachewright.locks.table import of_place
+from cachewright.model import Claim, Evidence, Holder, HoldVerdict, LockPlace, LockReport, Says
+from cachewright.storage.anchored import identity
+from cachewright.text import display
+
+if TYPE_CHECKING:
+    from cachewright.locks.around import Around, Reader
+    from cachewright.storage.anchored import Directory
+
+__all__ = ["look"]
+
+_SOLE: Final = "sole-opener"
+
+
+def look(root: Directory, place: LockPlace, reader: Reader, around: Around) -> LockReport | None:
+    """Whose lock lies at ``place`` and whether its owner is proven gone; None where none lies.
+
+    At most 64 KiB are read, nothing is followed, and what is no file, link or directory is not
+    opened.  Never raises for what lies there.
+    """
+    try:
+        marker = read_marker(root, place.relative, place.record)
+    except (OSError, CachewrightError) as error:
+        said = f"It could not be looked at: {error}"
+        return _unlooked(root, place, Evidence("known-shape", Says.UNKNOWN, said))
+    if marker is None:
+        return None
+    case = _Case(root, place, marker, _claim(reader, place, marker), around)
+    case.collect()
+    return case.report()
+
+
+def _claim(reader: Reader, place: LockPlace, marker: Marker) -> Claim:
+    """What the record says; a format that fails to read it has not read it."""
+    if marker.odd or marker.unreadable:
+        return Claim()
+    try:
+        return reader.claim(place, marker.record)
+    except Exception as error:  # noqa: BLE001 - somebody else's code must not stop ours
+        return Claim(garbage=f"its format failed to read it ({type(error).__name__})")
+
+
+@dataclass(slots=True)
+class _Case:
+    """One lock and what speaks for and against its owner being alive."""
+
+    root: Directory
+    place: LockPlace
+    marker: Marker
+    claim: Claim
+    around: Around
+    evidence: list[Evidence] = field(default_factory=list)
+    holders: dict[tuple[str, int, int, int], Holder] = field(default_factory=dict)
+
+    @property
+    def path(self) -> bytes:
+        return self.root.where(self.place.relative)
+
+    def collect(self) -> None:
+        self.evidence.extend([self._shape(), self._filesystem(), self._rights(), self._record()])
+        self.evidence.extend([self._owner(), self._users(), self._kernel_locks()])
+        self.evidence.extend(self._unseen())
+
+    def says(self, what: Says) -> list[str]:
+        return [one.detail for one in self.evidence if one.says is what]
+
+    def _shape(self) -> Evidence:
+        if self.marker.odd:
+            return Evidence("known-shape", Says.UNKNOWN, self.marker.odd)
+        said = "It has the name, the place and the shape of a lock that its tool makes."
+        return Evidence("known-shape", Says.DEAD, said)
+
+    def _filesystem(self) -> Evidence:
+        fact, here = "filesystem", self.around.filesystem
+        if here.conclusive and self.marker.found.st_dev != self.root.identity.device:
+            said = "It lies on another file system than the cache's top directory."
+            return Evidence(fact, Says.UNKNOWN, said)
+        return Evidence(fact, Says.DEAD if here.conclusive else Says.UNKNOWN, here.why)
+
+    def _rights(self) -> Evidence:
+        why = why_immovable(self.root, self.place.relative, self.marker.found)
+        if why:
+            return Evidence("rights", Says.UNKNOWN, why)
+        return Evidence("rights", Says.DEAD, "Cachewright may move it away.")
+
+    def _record(self) -> Evidence:
+        fact = "record"
+        if self.marker.unreadable:
+            return Evidence(fact, Says.UNKNOWN, self.marker.unreadable)
+        if self.marker.odd:
+            return Evidence(fact, Says.UNKNOWN, "Its record was not read.")
+        if self.claim.garbage:
+            said = f"Its record cannot be read: {display(self.claim.garbage).rstrip('.')}."
+            return Evidence(fact, Says.UNKNOWN, said)
+        return Evidence(fact, Says.DEAD, "Its record was read, and is what the lock holds now.")
+
+    def _owner(self) -> Evidence:
+        written_ns = self.marker.found.st_ctime_ns
+        evidence, owner = judge_owner(self.claim, self.around.machine, written_ns=written_ns)
+        if owner is not None:
+            self._add((owner,))
+        return evidence
+
+    def _users(self) -> Evidence:
+        """Processes that have it, or anything in it, open, mapped, running or as directory."""
+        found = self.around.survey.of(self.marker.places, self.path)
+        self._add(found)
+        if found:
+            return Evidence("open-files", Says.ALIVE, f"In use by {names_of(found)}.")
+        return Evidence("open-files", Says.DEAD, "No process that could be asked has it open.")
+
+    def _kernel_locks(self) -> Evidence:
+        fact, mount = "kernel-locks", mount_of(self.root.fd)
+        every = (self.marker.found, *(one for _name, one in self.marker.inside))
+        locks = [lock for one in every for lock in of_place(one, mount, self.around.kernel)]
+        if not locks:
+            return Evidence(fact, Says.DEAD, "The kernel's list of locks has none on it.")
+        pids = {pid for lock in locks for pid in lock.pids}
+        named = [one for one in self.holders.values() if one.pid in pids]
+        who = names_of(named) if named else UNNAMED
+        return Evidence(fact, Says.ALIVE, f"{who} holds a kernel lock on it.")
+
+    def _add(self, found: tuple[Holder, ...]) -> None:
+        """Note holders; one that is known already gets the new ways of holding as well."""
+        for one in found:
+            known = self.holders.get(one.key)
+            ways = sorted({*one.how, *(known.how if known else ())})
+            self.holders[one.key] = replace(one, how=tuple(ways))
+
+    def _unseen(self) -> Iterator[Evidence]:
+        """Users who do not show as processes; asked last, and not of what is in use anyway."""
+        fact, unshown = "uninspected", self.around.survey.unshown
+        asked = None if self.says(Says.ALIVE) else self._asked()
+        if asked is not None and (asked.says is not Says.UNKNOWN or unshown):
+            yield asked
+        if not unshown:
+            yield Evidence(fact, Says.DEAD, "Every process could be inspected.")
+        elif asked is not None and asked.says is Says.DEAD:
+            yield Evidence(fact, Says.DEAD, f"{unshown} The kernel's own word settles it.")
+        else:
+            yield Evidence(fact, Says.UNKNOWN, unshown)
+
+    def _asked(self) -> Evidence | None:
+        """The kernel's word on who has its files open (DESIGN 6a); while watching the former."""
+        if not self.around.filesystem.conclusive or self.marker.odd:
+            return None
+        if not self.marker.files:
+            return Evidence(_SOLE, Says.DEAD, "There is no file that anybody could have open.")
+        if self.around.decide:
+            return self._ask_now()
+        former = self.around.former.get(self.path)
+        if former is None or (former.identity, former.fingerprint) != (
+            self.marker.identity,
+            self.marker.fingerprint,
+        ):
+            return None
+        return next((one for one in former.evidence if one.fact == _SOLE), None)
+
+    def _ask_now(self) -> Evidence:
+        for name, found in self.marker.files:
+            relative = os.path.join(self.place.relative, name) if name else self.place.relative
+            alone = _ask(self.root, relative, found)
+            if alone is False:
+                said = f"{display(relative)} is open somewhere, says the kernel."
+                return Evidence(_SOLE, Says.ALIVE, said)
+            if alone is None:
+                said = f"The kernel could not be asked who has {display(relative)} open."
+                return Evidence(_SOLE, Says.UNKNOWN, said)
+        return Evidence(_SOLE, Says.DEAD, "The kernel says that nobody has it open.")
+
+    def report(self) -> LockReport:
+        verdict, text = self._verdict()
+        return LockReport(
+            id=self.claim.id or self.place.id,
+            kind=self.place.kind,
+            path=self.path,
+            verdict=verdict,
+            subject=self.place.subject,
+            explanation=text,
+            holders=tuple(sorted(self.holders.values(), key=lambda one: one.pid)),
+            owner=self.claim.owner or self.place.owner,
+            evidence=tuple(self.evidence),
+            changed_ns=self.marker.found.st_mtime_ns,
+            identity=self.marker.identity,
+            fingerprint=self.marker.fingerprint,
+            garbage=bool(self.claim.garbage),
+        )
+
+    def _verdict(self) -> tuple[HoldVerdict, str]:
+        alive, unknown = self.says(Says.ALIVE), self.says(Says.UNKNOWN)
+        if alive:
+            return HoldVerdict.HELD, " ".join(alive)
+        if unknown:
+            text = f"It cannot be proven that its owner is gone. {' '.join(unknown)}"
+            return HoldVerdict.UNPROVEN, text
+        owner = next(one.detail for one in self.evidence if one.fact == "owner")
+        return HoldVerdict.STALE, f"Left behind: nobody has it open. {owner}"
+
+
+def _ask(root: Directory, relative: bytes, found: os.stat_result) -> bool | None:
+    with ours.mutex:
+        if ours.held_here(found):
+            return None
+        try:
+            fd = root.open_file(relative)
+        except (OSError, CachewrightError):
+            return None
+        try:
+            same = identity(os.fstat(fd)) == identity(found)
+            return sole_opener(fd) if same else None
+        finally:
+            os.close(fd)
+
+
+def _unlooked(root: Directory, place: LockPlace, why: Evidence) -> LockReport:
+    return LockReport(
+        id=place.id,
+        kind=place.kind,
+        path=root.where(place.relative),
+        verdict=HoldVerdict.UNPROVEN,
+        subject=place.subject,
+        explanation=f"It cannot be proven that its owner is gone. {why.detail}",
+        owner=place.owner,
+        evidence=(why,),
+    )

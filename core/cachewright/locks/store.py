@@ -62,6 +62,9 @@ class LockStore(Protocol):
         """Every record that may be a lock, and what lies beside them; what could not be read
         is a gap.  ``cancel`` is polled between two requests."""
 
+    def notes(self) -> Sequence[str]:
+        """Plain sentences about locks that are known of and not in the list."""
+
     def read(self, key: str) -> Stored | None:
         """The record as it is now, or None where there is none."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+
+from cachewright.formats import registry
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +31,21 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+STRANGER = Path(__file__).parent / "stranger"
+
+
+@pytest.fixture
+def stranger(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a format that somebody else installed, here and in second processes."""
+    registry._installed.cache_clear()
+    monkeypatch.syspath_prepend(STRANGER)
+    before = os.environ.get("PYTHONPATH")
+    every = os.pathsep.join([str(STRANGER), *([before] if before else [])])
+    monkeypatch.setenv("PYTHONPATH", every)
+    yield "stranger"
+    registry._installed.cache_clear()
 
 
 @contextmanager

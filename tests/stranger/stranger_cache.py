@@ -7,6 +7,7 @@ whose names do not end in ``.dir`` lie locks:
 - ``NAME.lnk``: a symlink, its record is its target;
 - ``NAME.dir/``: a directory, its record is in ``owner.json``, if there is one;
 - ``NAME.info``: information beside ``NAME.data``, on which a POSIX lock is taken;
+- ``NAME.flock``, ``NAME.posix``, ``NAME.ofd``: places for a kernel lock of that kind;
 - ``leases.db`` at the top: a SQLite table ``leases(name primary key, value)``.
 
 A record is JSON: ``{"id", "machine", "boot", "pidns", "pid", "start"}``, any of which may be
@@ -52,13 +53,15 @@ MARK: Final = b"stranger.cache"
 OWNER_FILE: Final = b"owner.json"
 _DEPTHS: Final = range(1, 5)
 _KINDS: Final = {b".lock": LockKind.EXISTENCE, b".lnk": LockKind.EXISTENCE,
-                 b".dir": LockKind.EXISTENCE, b".info": LockKind.INFO_FILE}  # fmt: skip
+                 b".dir": LockKind.EXISTENCE, b".info": LockKind.INFO_FILE,
+                 b".flock": LockKind.FLOCK, b".posix": LockKind.POSIX,
+                 b".ofd": LockKind.OFD}  # fmt: skip
 _ANY: Final = frozenset(Type)
 
 
 def _rules() -> Iterable[Rule]:
     for depth in _DEPTHS:
-        yield Rule(depth, re.compile(rb".+\.(lock|lnk|dir|info)"), _ANY, Role.LOCK)
+        yield Rule(depth, re.compile(rb".+\.(lock|lnk|dir|info|flock|posix|ofd)"), _ANY, Role.LOCK)
         yield Rule(depth, re.compile(rb".+\.data|stranger\.cache|leases\.db"), _ANY, Role.METADATA)
         yield Rule(depth, re.compile(rb"[^.]+"), frozenset({Type.DIRECTORY}), Role.CONTAINER)
 

@@ -122,18 +122,22 @@ def _explanation(stored: Stored, claim: Claim) -> str:
     if stored.size > len(stored.body):
         kept = " Only its beginning is kept when it is released, so that cannot be undone."
     if claim.garbage:
-        said = claim.garbage[:1].lower() + claim.garbage[1:].rstrip(".")
         return (
-            f"This lock keeps everybody out, and not even its own tool can release it: {said}."
-            f"{kept}"
+            "This lock keeps everybody out, and not even its own tool can release it: "
+            f"{within_sentence(claim.garbage)}.{kept}"
         )
     who = claim.owner.get("Who", "")
     taker = f"{elide(display(who), 80)} took this lock" if who else "Somebody took this lock"
-    since = f" {_ago(time.time_ns() - claim.made_ns)}" if claim.made_ns else ""
+    since = f" {age_of(time.time_ns() - claim.made_ns)}" if claim.made_ns else ""
     return f"{taker}{since}. Whether they still work cannot be told from here: ask them.{kept}"
 
 
-def _ago(ns: int) -> str:
+def within_sentence(said: str) -> str:
+    """A sentence as a part of another one."""
+    return said[:1].lower() + said[1:].rstrip(".")
+
+
+def age_of(ns: int) -> str:
     """An age in words; a moment in the future comes from another clock, and is said so."""
     if ns < -_NS:
         return f"{humanize.naturaldelta(-ns / _NS)} in the future by this computer's clock"
@@ -148,21 +152,21 @@ def _evidence(stored: Stored, claim: Claim, here: Here) -> tuple[Evidence, ...]:
     if claim.programs:
         said.append(("programs", _programs(claim.programs, here)))
     if stored.changed_ns and stored.read_ns:
-        age = _ago(stored.read_ns - stored.changed_ns)
+        age = age_of(stored.read_ns - stored.changed_ns)
         said.append(("store-clock", f"By the store's own clock it was written {age}."))
     return tuple(Evidence(fact, Says.UNKNOWN, detail) for fact, detail in said)
 
 
 def _record(claim: Claim) -> str:
     if claim.garbage:
-        return f"What it says cannot be read. {claim.garbage}"
+        return f"What it says cannot be read: {within_sentence(claim.garbage)}."
     words = [
         f"{name} {elide(display(value), _SHOWN)}"
         for name, value in claim.owner.items()
         if value and name not in {"ID", "Created"}
     ]
     if claim.made_ns:
-        age = _ago(time.time_ns() - claim.made_ns)
+        age = age_of(time.time_ns() - claim.made_ns)
         words.append(f"Created {timestamp(claim.made_ns)} ({age})")
     return f"It says: {', '.join(words)}." if words else "It says nothing but its ID."
 

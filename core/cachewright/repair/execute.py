@@ -29,6 +29,7 @@ from cachewright.repair.exclusive import STATE_LOCK, exclusive
 from cachewright.repair.operations import PutBack
 from cachewright.repair.permissions import MENDERS
 from cachewright.repair.quarantine import Quarantine
+from cachewright.repair.releasing import RELEASERS
 from cachewright.repair.removing import REMOVERS
 from cachewright.repair.republishing import REPUBLISHERS
 from cachewright.repair.rewriting import REWRITERS
@@ -47,6 +48,7 @@ PERFORMERS: Final[Mapping[StepKind, Performer]] = {
     **REPUBLISHERS,
     **MENDERS,
     **REWRITERS,
+    **RELEASERS,
 }
 """What carries out each kind of step; a further kind is one more entry."""
 
@@ -95,25 +97,24 @@ def execute(
             rejudge=rejudge,
             look=look,
             cancel=token,
+            confirmations=confirmations or {},
         )
-        return tuple(_run(work, plan, confirmations or {}, progress))
+        return tuple(_run(work, plan, progress))
 
 
-def _run(
-    work: Work, plan: Plan, confirmations: Mapping[str, str], progress: ProgressSink
-) -> Iterator[Outcome]:
+def _run(work: Work, plan: Plan, progress: ProgressSink) -> Iterator[Outcome]:
     for index, step in enumerate(plan.steps):
         progress(Progress("repair", index, len(plan.steps), what=step.subject))
         if work.cancel.cancelled:
             yield outcome(step, Result.SKIPPED, "stopped before this step")
         else:
-            yield _perform(work, step, confirmations)
+            yield _perform(work, step)
     progress(Progress("repair", len(plan.steps), len(plan.steps)))
 
 
-def _perform(work: Work, step: PlanStep, confirmations: Mapping[str, str]) -> Outcome:
+def _perform(work: Work, step: PlanStep) -> Outcome:
     try:
-        if step.confirm is Confirm.TYPED and confirmations.get(step.id) != step.wanted:
+        if step.confirm is Confirm.TYPED and work.confirmations.get(step.id) != step.wanted:
             raise NotConfirmed(path=step.path, subject=step.wanted)
         return PERFORMERS[step.step](work, step)
     except (PutBack, OSError, CachewrightError) as error:

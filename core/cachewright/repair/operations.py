@@ -58,11 +58,23 @@ class Operation:
         return self.ended.get("kept")
 
     @property
+    def released(self) -> Mapping[str, Any] | None:
+        """The record of a lock in a store that this operation released, or was about to."""
+        return self.started.get("record") if not self.undoes else None
+
+    @property
     def can_undo(self) -> bool:
-        """Whether ``undo`` may be tried: it was done, or failed with its subject kept."""
+        """Whether ``undo`` may be tried: it was done, or failed with its subject kept.
+
+        Also where a lock's record may have been deleted, and nobody heard what became of it:
+        writing it again where nothing is does no harm.
+        """
         # A purge that only started may have deleted a part: nothing is put back from it.
         if self.undoes or self.purges or self.undone or self.purge_started:
             return False
+        if self.released is not None:
+            unheard = self.event is Event.STARTED or bool((self.ended or {}).get("unheard"))
+            return bool(self.released["whole"]) and (self.event is Event.DONE or unheard)
         return self.event is Event.DONE or (self.event is Event.FAILED and self.kept is not None)
 
 

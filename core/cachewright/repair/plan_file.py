@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
@@ -25,6 +26,8 @@ T = TypeVar("T")
 SCHEMA: Final = "cachewright.plan/1"
 LIMIT: Final = 64 << 20
 """Bytes of a plan file; no sane plan comes near."""
+
+_ADDRESS: Final = re.compile(rb"[a-z][a-z0-9+.-]*://[^/]")
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -160,11 +163,13 @@ def _path_of(data: Mapping[str, Any], name: str) -> bytes:
         raise ValueError(f"{name} is spelled wrongly") from error
     if raw is not None and display(path) != text:
         raise ValueError(f"{name} and {name}_base64 name two different places")
+    if _ADDRESS.match(path) and b"\0" not in path:
+        return path  # names in a store are any text: there is no plainer way to spell them
     if (
         not path.startswith(b"/")
         or path.startswith(b"//")
         or os.path.normpath(path) != path
         or b"\0" in path
     ):
-        raise ValueError(f"{name} is not a plain absolute path")
+        raise ValueError(f"{name} is neither a plain absolute path nor the address of a store")
     return path

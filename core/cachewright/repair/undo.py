@@ -23,6 +23,7 @@ from cachewright.repair.operations import (
 from cachewright.repair.permissions import ModeChange, changed_modes
 from cachewright.repair.quarantine import ITEM, kept_at, same_thing
 from cachewright.repair.records import pack
+from cachewright.repair.relocking import put_back
 from cachewright.repair.reopening import Reopened, kept_place, own_place, reopened, subject_place
 from cachewright.repair.rewriting import (
     LIMIT,
@@ -53,7 +54,8 @@ def undo(
 
     What was moved to quarantine gets its place again if that is free (else ``refused``, and it
     stays kept); a published entry is exchanged with the old one and goes to quarantine itself;
-    modes and record files are set back if nobody changed them since.  Undoing is journaled too.
+    modes and record files are set back if nobody changed them since; a released lock's record
+    is written again if nothing is in its place.  Undoing is journaled too.
     Raises ``NothingToUndo`` and ``JournalDamaged``; everything else is in the outcome.
     """
     chosen = _chosen(operations(journal.records()), operation_id)
@@ -86,6 +88,8 @@ def _why_not(one: Operation) -> str:
         return "its kept copy was deleted"
     if one.undoes or one.purges:
         return "it is no repair"
+    if one.released is not None:
+        return "what was released was too large to be kept whole"
     return "it was never done"
 
 
@@ -237,4 +241,6 @@ _UNDOERS: Final[Mapping[StepKind, _Undoer]] = {
     StepKind.REPUBLISH_ENTRY: _unpublish,
     StepKind.RESTORE_EXEC_BIT: _set_modes_back,
     StepKind.DROP_POISONED_CHECKSUM: _set_content_back,
+    StepKind.RELEASE_OBJECT_LOCK: put_back,
+    StepKind.RELEASE_LEASE: put_back,
 }

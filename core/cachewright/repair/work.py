@@ -29,7 +29,8 @@ Rejudge = Callable[[PlanStep], "StagingReport"]
 @dataclass(slots=True)
 class Work:
     """One run of a plan.  ``written`` remembers record files that a step of this run rewrote:
-    a later step of the same file expects what that one left."""
+    a later step of the same file expects what that one left.  ``confirmations``: see
+    ``execute``."""
 
     root: Directory
     form: Format
@@ -41,6 +42,7 @@ class Work:
     look: LookAround
     cancel: CancelToken
     written: dict[bytes, Identity] = field(default_factory=dict)
+    confirmations: Mapping[str, str] = field(default_factory=dict)
 
     def relative(self, step: PlanStep) -> bytes:
         """The subject's name below the root; ``Refused`` where it lies elsewhere."""

@@ -113,7 +113,9 @@ def test_survives_being_a_file(bench: Any, tmp_path: Path) -> None:
     bench.__post_init__()
     finding = bench.finding(ENTRY, "bad", source=b"/mirror/\xff", detail={"files": ["a"]})
     plan = make_plan(
-        type("Result", (), {"findings": (finding,), "format": "shelf"})(), bench.root, bench.tree
+        type("Result", (), {"findings": (finding,), "locks": (), "format": "shelf"})(),
+        bench.root,
+        bench.tree,
     )
     step = plan.steps[0]
     odd_step = PlanStep(

@@ -42,7 +42,7 @@ ARCHIVE: Final = re.compile(
 
 _DIRECTORY: Final = frozenset({Type.DIRECTORY})
 _FILE: Final = frozenset({Type.FILE})
-_ANY: Final = frozenset(Type)
+_ANY: Final = frozenset({Type.DIRECTORY, Type.FILE, Type.LINK})
 
 ENTRY_OR_STAGING: Final = re.compile(_PLATFORM + rb"|" + STAGING.pattern)
 

@@ -13,6 +13,7 @@ from cachewright.errors import RootVanished
 from cachewright.inventory.answers import unpack
 from cachewright.inventory.columns import Columns, Growing
 from cachewright.inventory.wire import (
+    MASK_OF_OTHERS,
     MASK_OF_TYPE,
     TYPE_BITS,
     TYPE_DIRECTORY,
@@ -29,6 +30,7 @@ _MASKS: Final = {
     Type.DIRECTORY: MASK_OF_TYPE[TYPE_DIRECTORY],
     Type.FILE: MASK_OF_TYPE[TYPE_FILE],
     Type.LINK: MASK_OF_TYPE[TYPE_LINK],
+    Type.OTHER: MASK_OF_OTHERS,
 }
 _BYTES_AT_ONCE: Final = 1 << 15
 """Of paths in one request; deep trees have paths of many kilobytes."""

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from cachewright.inventory.wire import (
+    MASK_OF_OTHERS,
     MASK_OF_TYPE,
     TYPE_BITS,
     TYPE_DIRECTORY,
@@ -130,7 +131,7 @@ class Reader:
         rules = self._settings.rules.get(request.depth + 1, ())
         roles = bytearray(len(names))  # FOREIGN, unless a rule fits
         for index, name in enumerate(names):
-            kind = MASK_OF_TYPE.get(modes[index] & TYPE_BITS, 0)
+            kind = MASK_OF_TYPE.get(modes[index] & TYPE_BITS, MASK_OF_OTHERS)
             spelled = os.fsencode(name)
             for mask, role, pattern in rules:
                 if kind & mask and pattern.fullmatch(spelled):

@@ -17,6 +17,7 @@ TYPE_DIRECTORY: Final = 0o040000
 TYPE_FILE: Final = 0o100000
 TYPE_LINK: Final = 0o120000
 MASK_OF_TYPE: Final = {TYPE_DIRECTORY: 1, TYPE_FILE: 2, TYPE_LINK: 4}
+MASK_OF_OTHERS: Final = 8
 
 LATEST_NS: Final = (1 << 63) - 1
 """Times that a column cannot hold (after the year 2262) are taken for this."""

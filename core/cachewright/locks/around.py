@@ -55,3 +55,11 @@ class Around:
     ) -> Self:
         """A survey that was just made, with the kernel's locks and the root's file system."""
         return cls(survey, holders.kernel_locks(), filesystems.facts(root), decide, former, machine)
+
+
+def claim_of(reader: Reader, place: LockPlace, record: bytes) -> Claim:
+    """What the record says; a format that fails to read it has not read it."""
+    try:
+        return reader.claim(place, record)
+    except Exception as error:  # noqa: BLE001 - somebody else's code must not stop ours
+        return Claim(garbage=f"its format failed to read it ({type(error).__name__})")

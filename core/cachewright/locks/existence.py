@@ -18,6 +18,7 @@ from cachewright.holders.mounts import mount_of
 from cachewright.holders.naming import UNNAMED, names_of
 from cachewright.holders.owners import judge_owner
 from cachewright.locks import ours
+from cachewright.locks.around import claim_of
 from cachewright.locks.marker import Marker, read_marker
 from cachewright.locks.rights import why_immovable
 from cachewright.locks.table import of_place
@@ -53,13 +54,10 @@ def look(root: Directory, place: LockPlace, reader: Reader, around: Around) -> L
 
 
 def _claim(reader: Reader, place: LockPlace, marker: Marker) -> Claim:
-    """What the record says; a format that fails to read it has not read it."""
+    """What the record says, where it could be read whole."""
     if marker.odd or marker.unreadable:
         return Claim()
-    try:
-        return reader.claim(place, marker.record)
-    except Exception as error:  # noqa: BLE001 - somebody else's code must not stop ours
-        return Claim(garbage=f"its format failed to read it ({type(error).__name__})")
+    return claim_of(reader, place, marker.record)
 
 
 @dataclass(slots=True)

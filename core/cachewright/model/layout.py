@@ -24,11 +24,12 @@ class Role(IntEnum):
 
 
 class Type(Enum):
-    """Types of file that a rule can ask for."""
+    """Types of file that a rule can ask for; ``OTHER`` are pipes, sockets and devices."""
 
     DIRECTORY = "directory"
     FILE = "file"
     LINK = "link"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,12 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
     return folder
 
 
+@pytest.fixture
+def only_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
 STRANGER = Path(__file__).parent / "stranger"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,17 @@ HERE = Path(__file__).parent
 QUICK = [sys.executable, "-S", "-E", "-s"]
 """Python without site packages: what is run with it starts in a few hundredths of a second."""
 NESTED = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+COVER = 'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"'
+WAYS = {
+    "here": [],
+    "nested": NESTED,
+    "nested twice": [*NESTED, *NESTED],
+    "users of its own": [*NESTED, "--user", "--map-root-user"],
+    "a clock of its own": ["unshare", "--time", "--boottime", "100000", "--fork", "--kill-child"],
+    # As systemd-nspawn does: the machine's id and, for every container, another boot id.
+    "a boot id of its own": [*NESTED, "sh", "-c", COVER, "sh", "BOOT"],
+}
+"""Where a farm can stand, and how it is entered."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +57,14 @@ class Grown:
 class Farm:
     """A farm that runs (``farm.py``); ``who`` is what records say of all its processes."""
 
-    def __init__(self, enter: list[str]) -> None:
+    def __init__(self, way: str, enter: list[str]) -> None:
+        self.way = way
         command = [*enter, *QUICK, str(HERE / "farm.py")]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.who: dict[str, Any] = self.ask(do="who")
+        self.counts_anew: bool = self.who["pidns"] != os.stat("/proc/self/ns/pid").st_ino
 
     def ask(self, **request: Any) -> dict[str, Any]:
         assert self.process.stdin is not None
@@ -76,18 +89,21 @@ class Farm:
 
 
 class Plant(Protocol):
-    def __call__(self, *, nested: bool = False) -> Farm: ...
+    def __call__(self, way: str = "here") -> Farm: ...
 
 
 @pytest.fixture
-def plant() -> Iterator[Plant]:
-    """Start a farm, here or in a pid namespace of its own."""
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """Start a farm, here or in one of the kinds of container (``WAYS``)."""
+    boot = tmp_path_factory.mktemp("farm") / "boot_id"
+    boot.write_text(f"{uuid.uuid4()}\n")
     with ExitStack() as started:
 
-        def start(*, nested: bool = False) -> Farm:
-            if nested and subprocess.run([*NESTED, "true"], check=False).returncode:
-                pytest.skip("may not make a pid namespace")
-            farm = Farm(NESTED if nested else [])
+        def start(way: str = "here") -> Farm:
+            enter = [str(boot) if one == "BOOT" else one for one in WAYS[way]]
+            if enter and subprocess.run([*enter, "true"], check=False).returncode:
+                pytest.skip(f"may not make a container ({way})")
+            farm = Farm(way, enter)
             started.callback(farm.close)
             return farm
 

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from protocols import KINDS, Contender, own_record
+from protocols import KINDS, own_record
 
 LINE = 16
 LIBC = ctypes.CDLL(None)

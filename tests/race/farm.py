@@ -95,7 +95,7 @@ def running(path: str) -> None:
     """Become the program, which says ``ready`` itself and then waits for the end of input."""
     os.dup2(READY[1], 1)
     os.dup2(FOREVER, 0)
-    os.execv(path, [path])
+    os.execv(path, [path])  # noqa: S606 - there is no shell
 
 
 ROLES: dict[str, Callable[..., None]] = {
@@ -161,8 +161,9 @@ def headless() -> None:
 
 
 def spawn(request: dict[str, Any]) -> dict[str, Any]:
-    global READY, FOREVER  # noqa: PLW0603 - handed over fork to the one process that uses it
+    global READY, FOREVER
     if request.get("pid"):
+        time.sleep(1.1 / os.sysconf("SC_CLK_TCK"))  # else it may be born in the tick of the former
         with open("/proc/sys/kernel/ns_last_pid", "w", encoding="ascii") as last:
             last.write(str(request["pid"] - 1))
     farm, READY, (FOREVER, open_end) = os.getpid(), os.pipe(), os.pipe()

@@ -222,12 +222,11 @@ class Kernel(Contender):
 
     def release(self) -> bool:
         try:
-            named, ours = os.stat(self.path), os.fstat(self.fd)
-            return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
+            still_there = os.path.samestat(os.stat(self.path), os.fstat(self.fd))
         except FileNotFoundError:
-            return False
-        finally:
-            os.close(self.fd)
+            still_there = False
+        os.close(self.fd)
+        return still_there
 
     def dead(self) -> bool:
         return False

@@ -141,9 +141,3 @@ def overlay(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     finally:
         subprocess.run(["umount", str(merged)], check=False, capture_output=True)
         shutil.rmtree(lower)
-
-
-@pytest.fixture
-def only_root() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")

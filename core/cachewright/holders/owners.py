@@ -66,14 +66,36 @@ class _Case:
 
     def _before_this_boot(self) -> Judged:
         if self.same_machine:
-            said = "This computer was restarted since, so its owner cannot be alive."
-            return Evidence(_FACT, Says.DEAD, said), None
+            return self._before_a_restart()
         if self.other_machine:
             return _unknown("Its owner ran on another computer, which cannot be asked from here.")
         return _unknown(
             "Its owner ran before this computer was restarted, or on another one: its record "
             "does not say which computer it was."
         )
+
+    def _before_a_restart(self) -> Judged:
+        """A container may have a boot id of its own beside its computer's machine id, as those of
+        systemd-nspawn do: then it proves nothing until the owner was not found in there."""
+        claim, machine = self.claim, self.machine
+        dead = _dead("This computer was restarted since, so its owner cannot be alive.")
+        if claim.pid_namespace == machine.pid_namespace and machine.sees_all:
+            return dead
+        if not (claim.pid_namespace > 0 and 0 < claim.pid <= _LAST_PID and claim.start_ticks > 0):
+            return _unknown(
+                "This computer may have been restarted since, but its record does not say whether "
+                "it ran in a container, which can have a boot id of its own."
+            )
+        seen = machine.find(claim)
+        if seen.runs is None:
+            return _unknown(seen.why)
+        if not seen.runs:
+            return dead
+        if seen.holder is None:
+            return _alive(f"Process {claim.pid} runs and may not be looked at.", None)
+        if seen.holder.start_ticks == claim.start_ticks:
+            return _alive(f"Its owner, {name_of(seen.holder)}, runs in a container.", seen.holder)
+        return _unknown(seen.why) if seen.why else dead
 
     def _looked_for(self, seen: Sighting) -> Judged:
         pid = self.claim.pid

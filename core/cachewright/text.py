@@ -8,8 +8,10 @@ D T7, T8, T11).
 from __future__ import annotations
 
 import base64
+import re
 import unicodedata
 from datetime import UTC, datetime
+from typing import Final
 
 _UNDECODED = range(0xDC80, 0xDD00)
 """How ``surrogateescape`` spells bytes that are not UTF-8."""
@@ -42,6 +44,14 @@ def is_text(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+_ADDRESS: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_address(place: bytes) -> bool:
+    """Whether it is ``s3://bucket/prefix`` or the like, rather than a path."""
+    return _ADDRESS.match(place) is not None
 
 
 def elide(text: str, limit: int) -> str:

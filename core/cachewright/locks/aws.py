@@ -81,6 +81,10 @@ class Connection:
         """Where it asks, for messages."""
         return str(self.client.meta.endpoint_url)
 
+    def close(self) -> None:
+        """Close what is open and idle; harmless at any time."""
+        self.client.close()
+
     def ask(
         self, what: bytes, call: Callable[[], T], *, left: str = UNTOUCHED, acts: bool = False
     ) -> T:

@@ -60,6 +60,9 @@ class TableStore:
     def claim(self, stored: Stored) -> Claim:
         return self._claim(stored)
 
+    def close(self) -> None:
+        self._connection.close()
+
     def notes(self) -> Sequence[str]:
         return ()
 

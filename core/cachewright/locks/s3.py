@@ -72,6 +72,9 @@ class S3Store:
     def claim(self, stored: Stored) -> Claim:
         return self._claim(stored)
 
+    def close(self) -> None:
+        self._connection.close()
+
     def notes(self) -> Sequence[str]:
         return (self._note,) if self._note else ()
 

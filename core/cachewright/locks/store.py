@@ -81,6 +81,9 @@ class LockStore(Protocol):
         is read again and compared right before, which leaves a moment in between.
         ``AnswerLost`` where it may or may not have been deleted: it is never asked twice."""
 
+    def close(self) -> None:
+        """Let go of connections; whoever opened the store closes it, and twice is harmless."""
+
     def put_back(self, stored: Stored) -> bool:
         """Write the record again if nothing has its key; False where something has.
         ``AnswerLost`` as for ``delete``."""

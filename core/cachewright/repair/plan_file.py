@@ -11,7 +11,6 @@ import base64
 import binascii
 import json
 import os
-import re
 import stat
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
@@ -19,15 +18,13 @@ from typing import Any, Final, NoReturn, TypeVar
 from cachewright.errors import CachewrightError, PlanInvalid
 from cachewright.model import Confirm, Identity, Plan, PlanStep, StepKind
 from cachewright.storage.anchored import Directory
-from cachewright.text import display, is_text, timestamp
+from cachewright.text import display, is_address, is_text, timestamp
 
 T = TypeVar("T")
 
 SCHEMA: Final = "cachewright.plan/1"
 LIMIT: Final = 64 << 20
 """Bytes of a plan file; no sane plan comes near."""
-
-_ADDRESS: Final = re.compile(rb"[a-z][a-z0-9+.-]*://[^/]")
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -163,7 +160,7 @@ def _path_of(data: Mapping[str, Any], name: str) -> bytes:
         raise ValueError(f"{name} is spelled wrongly") from error
     if raw is not None and display(path) != text:
         raise ValueError(f"{name} and {name}_base64 name two different places")
-    if _ADDRESS.match(path) and b"\0" not in path:
+    if is_address(path) and b"\0" not in path:
         return path  # names in a store are any text: there is no plainer way to spell them
     if (
         not path.startswith(b"/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cachewright.errors import AnswerLost, LockThere, Refused, StepFailed
@@ -81,11 +81,12 @@ def _opened(undone: Operation) -> Iterator[LockStore]:
     form = by_name(str(undone.started["format"]))
     if undone.started["lock"] == LockKind.OBJECT.value:
         address = unpack(undone.started["root"]).decode("utf-8")
-        yield form.open_store(address, Access(**undone.started["access"]))
+        with closing(form.open_store(address, Access(**undone.started["access"]))) as store:
+            yield store
         return
     with open_root(undone) as root:
         knowledge = form.read(root, scan_subtree(root), References())
-        store = knowledge.leases()
-        if store is None:
+        leases = knowledge.leases()
+        if leases is None:
             raise Refused(path=undone.path, reason="this cache has no leases any more")
-        yield store
+        yield leases

@@ -21,6 +21,7 @@ from cachewright.repair.journal import Journal
 from cachewright.repair.plan import make_plan
 from cachewright.repair.unlocking import chosen_lock, unlock_plan
 from cachewright.storage.anchored import Directory
+from cachewright.text import is_address
 from cachewright.workbench.bench import Bench
 from cachewright.workbench.checking import Checking, look_at_locks, read_cache
 from cachewright.workbench.history import (
@@ -33,6 +34,7 @@ from cachewright.workbench.history import (
     verify_journal,
 )
 from cachewright.workbench.repairing import judge_anew, publication
+from cachewright.workbench.stores import StoreBench
 from cachewright.workbench.watching import Options, Unwatched, Watcher
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ __all__ = [
     "HistoryItem",
     "KeptItem",
     "Options",
+    "StoreBench",
     "Tree",
     "Unwatched",
     "Watcher",
@@ -266,7 +269,12 @@ class Workbench:
 def open_bench(
     root: bytes, *, format_name: str | None = None, options: Options | None = None
 ) -> Bench:
-    """Open a cache directory; errors as ``Workbench.open``."""
+    """Open a cache directory, or a store of locks such as ``s3://bucket/prefix``.
+
+    Errors as ``Workbench.open`` and ``StoreBench.open``.
+    """
+    if is_address(root):
+        return StoreBench.open(root, format_name=format_name, options=options)
     return Workbench.open(root, format_name=format_name, options=options)
 
 

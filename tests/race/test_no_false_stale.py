@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.race.conftest import WAYS
 
 from cachewright import holders
 from cachewright.holders.owners import THIS_MACHINE
@@ -26,7 +27,6 @@ from cachewright.holders.sightings import Sighting
 from cachewright.locks.looking import Around, look
 from cachewright.model import Claim, HoldVerdict, LockPlace
 from cachewright.storage.anchored import Directory
-from tests.race.conftest import WAYS
 
 if TYPE_CHECKING:
     from tests.race.conftest import Farm, Grown, Plant

@@ -87,13 +87,9 @@ class _Case:
                 "it ran in a container, which can have a boot id of its own."
             )
         seen = machine.find(claim)
-        if seen.runs is None:
-            return _unknown(seen.why)
-        if not seen.runs:
-            return dead
-        if seen.holder is None:
+        if seen.runs and seen.holder is None:
             return _alive(f"Process {claim.pid} runs and may not be looked at.", None)
-        if seen.holder.start_ticks == claim.start_ticks:
+        if seen.holder is not None and seen.holder.start_ticks == claim.start_ticks:
             return _alive(f"Its owner, {name_of(seen.holder)}, runs in a container.", seen.holder)
         return _unknown(seen.why) if seen.why else dead
 

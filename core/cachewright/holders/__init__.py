@@ -1,7 +1,8 @@
 """Who is alive, who has what open, who holds kernel locks: looked at, never disturbed.
 
-``survey`` and ``kernel_locks`` look at every process of this computer and take some tens of
-milliseconds; nothing is remembered between calls.  ``sole_opener`` asks the kernel about one
+``look_around`` looks at every process of this computer once, ``survey`` and ``kernel_locks`` give
+one half of what it sees; each takes some tens of milliseconds, and nothing is remembered between
+calls.  ``sole_opener`` asks the kernel about one
 file.  Importing works on every system; where the system does not tell, the answer says so.
 """
 
@@ -13,17 +14,17 @@ from cachewright.holders.leases import sole_opener
 from cachewright.holders.survey import Hold, KernelLock, Survey, merged
 
 if sys.platform == "linux":
-    from cachewright.holders.linux import survey
-    from cachewright.holders.lock_table import kernel_locks
+    from cachewright.holders.linux import kernel_locks, look_around, survey
     from cachewright.holders.processes import process
 else:
-    from cachewright.holders.portable import kernel_locks, process, survey
+    from cachewright.holders.portable import kernel_locks, look_around, process, survey
 
 __all__ = [
     "Hold",
     "KernelLock",
     "Survey",
     "kernel_locks",
+    "look_around",
     "merged",
     "process",
     "sole_opener",

@@ -1,31 +1,40 @@
-"""The survey on Linux: every process asked once, through /proc (performance.md 3)."""
+"""One look at every process through /proc: what it holds, and which kernel locks it has.
+
+All of it is asked in one pass (performance.md 3): readlink and stat of each descriptor, its
+permission bits only where it counts, and fdinfo only where the file has a lock.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from cachewright.holders.descriptors import descriptors, parts, remote_points
-from cachewright.holders.lock_table import lines_of, read_table
-from cachewright.holders.mappings import mappings
+from cachewright.holders.descriptors import OpenFile, descriptors, parts, remote_points
+from cachewright.holders.interest import Interest
+from cachewright.holders.lock_table import Line, joined, lines_of, read_table
+from cachewright.holders.mappings import Mapping, Mappings
 from cachewright.holders.mounts import covering, mounts
 from cachewright.holders.processes import GONE, Process, Stat, pids
-from cachewright.holders.survey import Hold, Survey, below
+from cachewright.holders.survey import Hold, KernelLock, Survey
 from cachewright.holders.visibility import hidden
 from cachewright.text import display
 
 _ROUNDS: Final = 8
 """How often processes born meanwhile are looked for: a parent may hand over to its child."""
 
-_Found = tuple[int, int, bytes, str]
+_Found = tuple[int, int, str, str]
 """Device, inode, path and way of holding."""
+
+_Met = tuple[_Found, bool | None]
+"""With what ``Interest`` says of it."""
 
 
 class _Looker:
-    """What one survey looks for, and what it found so far."""
+    """What one look is after, and what it found so far."""
 
     def __init__(
         self,
@@ -36,22 +45,28 @@ class _Looker:
     ) -> None:
         self.holds: list[Hold] = []
         self.uninspected: dict[int, str] = {}
-        self._prefixes = tuple(prefixes)
-        self._devices = devices
-        self._wanted = wanted
+        self.table = read_table()
+        self.owners: dict[Line, set[int]] = defaultdict(set)
+        self._interest = Interest(prefixes, devices, wanted)
         self._ours = ours | {os.getpid()}
         self._avoid = remote_points(prefixes)
-        self._locked = frozenset(line.inode for line in read_table())
-        self._aliases = self._other_numbers()
+        self._locked = frozenset(line.inode for line in self.table)
+        self._aliases = _other_numbers(prefixes, devices)
+        self._mapped = Mappings(self._mapping)
         self._namespace = _link_or_none("/proc/self/ns/mnt")
 
-    def _other_numbers(self) -> dict[int, frozenset[int]]:
-        """The file systems' own numbers (as in maps) of the devices asked for."""
-        table = mounts()
-        own = {found.device for one in self._prefixes if (found := covering(one, table))}
-        return dict.fromkeys(own - self._devices, self._devices)
+    def ask_all(self) -> None:
+        """Ask every process, those born meanwhile too."""
+        asked: set[int] = set()
+        for _round in range(_ROUNDS):
+            born = [pid for pid in pids() if pid not in asked]
+            if not born:
+                break
+            for pid in born:
+                self._ask(pid)
+            asked.update(born)
 
-    def ask(self, pid: int) -> None:
+    def _ask(self, pid: int) -> None:
         """Note everything that matters about one process; an ended one is nothing.
 
         Whatever goes wrong with one process makes it uninspected and leaves the others."""
@@ -66,34 +81,33 @@ class _Looker:
             self.uninspected.setdefault(pid, "")
 
     def _inspect(self, process: Process, stat: Stat) -> None:
-        found: dict[_Found, None] = {}
-        for look in (self._links, self._descriptors, self._mappings):
+        met: dict[_Found, bool | None] = {}
+        for look in (self._links, self._descriptors, self._mapped.of):
             try:
-                for one in look(process, stat):
-                    if self._counts(process, one):
-                        found[one] = None
+                met.update(look(process, stat))
             except GONE:
                 continue
             except OSError:
                 self.uninspected[process.pid] = display(stat.name)
+        found = list(self._counting(process, met))
         if found:
-            holder = process.holder()
-            self.holds.extend(
-                Hold(replace(holder, how=(how,)), device, inode, path, how)
-                for device, inode, path, how in found
-            )
+            self._note(process, stat, found)
 
-    def _counts(self, process: Process, found: _Found) -> bool:
-        """Whether this is on one of the devices (and wanted), or below one of the prefixes as
-        we see them: a container's paths are its own, there only the numbers count."""
-        device, inode, path, how = found
-        if process.pid in self._ours and how == "open:read":
-            return False  # our own scanning and hashing
-        if device in self._devices and (self._wanted is None or self._wanted(device, inode)):
-            return True
-        if not any(below(path, prefix) for prefix in self._prefixes):
-            return False
-        return device in self._devices or self._same_names(process)
+    def _counting(self, process: Process, met: dict[_Found, bool | None]) -> Iterator[_Found]:
+        reading_ours = process.pid in self._ours
+        for one, counts in met.items():
+            if reading_ours and one[3] == "open:read":
+                continue  # our own scanning and hashing
+            if counts or (counts is None and self._same_names(process)):
+                yield one
+
+    def _note(self, process: Process, stat: Stat, found: Sequence[_Found]) -> None:
+        who = process.holder((), stat)
+        holders = {how: replace(who, how=(how,)) for how in {one[3] for one in found}}
+        self.holds += [
+            Hold(holders[how], device, inode, os.fsencode(path), how)
+            for device, inode, path, how in found
+        ]
 
     def _same_names(self, process: Process) -> bool:
         try:
@@ -101,40 +115,79 @@ class _Looker:
         except OSError:
             return True
 
-    def _links(self, process: Process, stat: Stat) -> Iterator[_Found]:
+    def _links(self, process: Process, stat: Stat) -> Iterator[_Met]:
         for part in parts(process, stat):
             for name in ("cwd", "root", "exe"):
                 try:
                     path = process.link(part + name)
-                    if path == b"/" or path.startswith(self._avoid):
+                    if path == "/" or path.startswith(self._avoid):
                         continue
                     target = os.stat(part + name, dir_fd=process.fd)
                 except GONE:
                     continue  # a zombie has none
-                yield target.st_dev, target.st_ino, path, name
+                device, inode = target.st_dev, target.st_ino
+                yield (device, inode, path, name), self._interest.of(device, inode, path)
 
-    def _descriptors(self, process: Process, stat: Stat) -> Iterator[_Found]:
-        for one in descriptors(process, stat, self._avoid):
+    def _concerns(self, device: int, inode: int, path: str) -> bool:
+        return inode in self._locked or self._interest.of(device, inode, path) is not False
+
+    def _descriptors(self, process: Process, stat: Stat) -> Iterator[_Met]:
+        for one in descriptors(process, stat, self._avoid, self._concerns):
+            counts = self._interest.of(one.device, one.inode, one.path)
             how = "open:write" if one.write and not one.directory else "open:read"
-            yield one.device, one.inode, one.path, how
+            yield (one.device, one.inode, one.path, how), counts
             if one.inode in self._locked:
-                for line in lines_of(process, one.number):
-                    if line.kind != "lease":
-                        way = "lock:write" if line.write else "lock:read"
-                        yield one.device, one.inode, one.path, way
+                for way in self._locks(process, one):
+                    yield (one.device, one.inode, one.path, way), counts
 
-    def _mappings(self, process: Process, stat: Stat) -> Iterator[_Found]:
-        for one in mappings(process, stat):
-            how = "mmap:write" if one.write else "mmap:read"
-            for device in self._aliases.get(one.device, (one.device,)):
-                yield device, one.inode, one.path, how
+    def _locks(self, process: Process, one: OpenFile) -> Iterator[str]:
+        for line in lines_of(process, one.number):
+            self.owners[line].add(process.pid)
+            if line.kind != "lease":
+                yield "lock:write" if line.write else "lock:read"
+
+    def _mapping(self, one: Mapping) -> tuple[_Met, ...]:
+        how = "mmap:write" if one.write else "mmap:read"
+        return tuple(
+            ((device, one.inode, one.path, how), self._interest.of(device, one.inode, one.path))
+            for device in self._aliases.get(one.device, (one.device,))
+        )
 
 
-def _link_or_none(path: str) -> bytes | None:
+def _other_numbers(
+    prefixes: Sequence[bytes], devices: frozenset[int]
+) -> dict[int, frozenset[int]]:
+    """The file systems' own numbers (as in maps) of the devices asked for."""
+    table = mounts()
+    own = {found.device for one in prefixes if (found := covering(one, table))}
+    return dict.fromkeys(own - devices, devices)
+
+
+def _link_or_none(path: str) -> str | None:
     try:
-        return os.fsencode(os.readlink(path))
+        return os.readlink(path)
     except OSError:
         return None
+
+
+def look_around(
+    prefixes: Sequence[bytes],
+    devices: frozenset[int],
+    *,
+    wanted: Callable[[int, int], bool] | None = None,
+    ours: frozenset[int] = frozenset(),
+) -> tuple[Survey, tuple[KernelLock, ...]]:
+    """Ask every process once: ``survey`` and ``kernel_locks`` in one pass."""
+    looker = _Looker(prefixes, devices, wanted, ours)
+    looker.ask_all()
+    seen = Survey(
+        holds=tuple(looker.holds),
+        uninspected=len(looker.uninspected),
+        hidden=hidden(),
+        at_ns=time.time_ns(),
+        unnamed=tuple(sorted(set(looker.uninspected.values()) - {""})),
+    )
+    return seen, joined(looker.table, looker.owners)
 
 
 def survey(
@@ -153,19 +206,12 @@ def survey(
 
     Not a snapshot: a process that opens something after it was asked is not seen.
     """
-    looker = _Looker(prefixes, devices, wanted, ours)
-    asked: set[int] = set()
-    for _round in range(_ROUNDS):
-        born = [pid for pid in pids() if pid not in asked]
-        if not born:
-            break
-        for pid in born:
-            looker.ask(pid)
-        asked.update(born)
-    return Survey(
-        holds=tuple(looker.holds),
-        uninspected=len(looker.uninspected),
-        hidden=hidden(),
-        at_ns=time.time_ns(),
-        unnamed=tuple(sorted(set(looker.uninspected.values()) - {""})),
-    )
+    return look_around(prefixes, devices, wanted=wanted, ours=ours)[0]
+
+
+def kernel_locks() -> tuple[KernelLock, ...]:
+    """Every lock the kernel tells us of, with all its holders that can be named.
+
+    Not a snapshot: ask again (``F_OFD_GETLK``, ``F_GETLK``) before acting on it.
+    """
+    return look_around((), frozenset())[1]

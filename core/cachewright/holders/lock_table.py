@@ -8,13 +8,11 @@ descriptor, so the two are joined by what they say.
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cachewright.holders.descriptors import descriptors, remote_points
-from cachewright.holders.processes import GONE, Process, pids
+from cachewright.holders.processes import GONE, Process
 from cachewright.holders.survey import KernelLock
 
 _KINDS: Final = {b"POSIX": "posix", b"FLOCK": "flock", b"OFDLCK": "ofd", b"LEASE": "lease"}
@@ -87,28 +85,10 @@ def lines_of(process: Process, number: str) -> tuple[Line, ...]:
     return tuple(line for line in found if line is not None)
 
 
-def _owners(inodes: frozenset[int]) -> Mapping[Line, set[int]]:
-    owners: dict[Line, set[int]] = defaultdict(set)
-    avoid = remote_points(())
-    for pid in pids():
-        try:
-            with Process(pid) as process:
-                for open_file in descriptors(process, process.stat(), avoid):
-                    if open_file.inode in inodes:
-                        for line in lines_of(process, open_file.number):
-                            owners[line].add(pid)
-        except OSError:
-            continue  # not to be inspected: the table still names it, unless for an OFD lock
-    return owners
-
-
-def kernel_locks() -> tuple[KernelLock, ...]:
-    """Every lock the kernel tells us of, with all its holders that can be named.
-
-    Not a snapshot: ask again (``F_OFD_GETLK``, ``F_GETLK``) before acting on it.
-    """
-    table = read_table()
-    owners = _owners(frozenset(line.inode for line in table))
+def joined(
+    table: Mapping[Line, tuple[int, ...]], owners: Mapping[Line, set[int]]
+) -> tuple[KernelLock, ...]:
+    """Each lock of the table, or of descriptors, with all its holders that can be named."""
     # A holder that could only be found by fdinfo may have locked after the table was read.
     every = {**dict.fromkeys(owners, ()), **table}
     return tuple(

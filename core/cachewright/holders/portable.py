@@ -137,6 +137,17 @@ def kernel_locks() -> tuple[KernelLock, ...]:
     return ()
 
 
+def look_around(
+    prefixes: Sequence[bytes],
+    devices: frozenset[int],
+    *,
+    wanted: Callable[[int, int], bool] | None = None,
+    ours: frozenset[int] = frozenset(),
+) -> tuple[Survey, tuple[KernelLock, ...]]:
+    """``survey`` and ``kernel_locks``, as far as psutil sees."""
+    return survey(prefixes, devices, wanted=wanted, ours=ours), kernel_locks()
+
+
 def process(pid: int, how: tuple[str, ...] = ()) -> Holder | None:
     """The process that has this pid now, or None where there is none."""
     try:

@@ -24,7 +24,7 @@ from cachewright.text import display
 GONE: Final = (FileNotFoundError, ProcessLookupError)
 """How the kernel says that a process, or one of its descriptors, is no more."""
 
-UNSHOWN: Final = b"/(a path too long to show)"
+UNSHOWN: Final = "/(a path too long to show)"
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0)
 _CHUNK: Final = 65_536
@@ -105,6 +105,17 @@ def _started_ns(ticks: int) -> int:
     return round((boot_ns + ticks * tick_ns) / tick_ns) * tick_ns
 
 
+def shown_link(name: str, fd: int) -> str:
+    """Where a link in the directory ``fd`` of /proc leads; ``UNSHOWN`` where the path is longer
+    than the kernel shows (it is still found by device and inode)."""
+    try:
+        return os.readlink(name, dir_fd=fd)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return UNSHOWN
+
+
 class Process:
     """One process, pinned; use as a context manager.  ``FileNotFoundError`` or
     ``ProcessLookupError`` from any method mean that it has ended."""
@@ -137,18 +148,16 @@ class Process:
         finally:
             os.close(fd)
 
-    def link(self, name: str) -> bytes:
-        """Where a link of this process leads; ``UNSHOWN`` where the path is longer than the
-        kernel shows (it is still found by device and inode)."""
-        try:
-            return os.fsencode(os.readlink(name, dir_fd=self.fd))
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise
-            return UNSHOWN
+    def link(self, name: str) -> str:
+        """Where a link of this process leads."""
+        return shown_link(name, self.fd)
+
+    def directory(self, name: str) -> int:
+        """A descriptor of one of its directories, for the caller to close."""
+        return os.open(name, _DIRECTORY, dir_fd=self.fd)
 
     def names(self, name: str) -> list[str]:
-        fd = os.open(name, _DIRECTORY, dir_fd=self.fd)
+        fd = self.directory(name)
         try:
             return os.listdir(fd)
         finally:
@@ -169,8 +178,9 @@ class Process:
         raw = self.read("cmdline", _COMMAND_LINE_LIMIT)
         return redact([raw]) if raw.strip(b"\0") else f"[{display(stat.name)}]"
 
-    def holder(self, how: tuple[str, ...] = ()) -> Holder:
-        stat = self.stat()
+    def holder(self, how: tuple[str, ...] = (), stat: Stat | None = None) -> Holder:
+        """Who it is; ``stat`` where it was read already."""
+        stat = stat or self.stat()
         return Holder(
             pid=self.pid,
             started_ns=_started_ns(stat.start_ticks),

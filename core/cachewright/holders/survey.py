@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple
 
 from cachewright.model import Holder
 
@@ -15,8 +17,7 @@ Place = tuple[int, int]
 """Device and inode, as ``stat`` tells them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """One way in which one process holds one file or directory.
 
     ``how`` is ``open:read`` ``open:write`` ``mmap:read`` ``mmap:write`` ``exe`` ``cwd``
@@ -51,7 +52,7 @@ class KernelLock:
     waiting: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Survey:
     """Every hold on the devices and below the prefixes that were asked for.
 
@@ -88,12 +89,21 @@ class Survey:
         Device and inode find what was renamed or is seen through another mount; the prefix
         finds what was deleted or made after the places were listed.
         """
-        wanted = where if callable(where) else lambda device, inode: (device, inode) in where
-        return merged(
-            hold
-            for hold in self.holds
-            if wanted(hold.device, hold.inode) or (prefix is not None and below(hold.path, prefix))
-        )
+        if callable(where):
+            found = [hold for hold in self.holds if where(hold.device, hold.inode)]
+        else:
+            found = [hold for place in where for hold in self._placed.get(place, ())]
+        if prefix is not None:
+            found += [hold for hold in self.holds if below(hold.path, prefix)]
+        return merged(found)
+
+    @cached_property
+    def _placed(self) -> Mapping[Place, Sequence[Hold]]:
+        """Holds by place: a cache may have as many locks as there are holds."""
+        placed: dict[Place, list[Hold]] = defaultdict(list)
+        for hold in self.holds:
+            placed[hold.device, hold.inode].append(hold)
+        return placed
 
 
 def below(path: bytes, prefix: bytes) -> bool:

@@ -130,14 +130,24 @@ class Tree:
 
     def _child(self, row: int, name: bytes) -> int | None:
         children = self.children(row)
-        offsets = self.columns.offsets[children.start : children.stop + 1]
+        found = self._named(name, children.start, children.stop)
+        return int(found[0]) if len(found) else None
+
+    def rows_named(self, name: bytes) -> Int64:
+        """Every row whose last component is ``name``, which is not empty."""
+        return self._named(name, 1, len(self))
+
+    def _named(self, name: bytes, start: int, stop: int) -> Int64:
+        """Rows from ``start`` up to ``stop`` that have the name."""
+        offsets = self.columns.offsets[start : stop + 1]
         # Byte by byte over all candidates at once: a million siblings take milliseconds.
         starts = offsets[:-1][np.diff(offsets) == len(name) + 1]
         for index, byte in enumerate(name):
             starts = starts[self.columns.names[starts + index] == byte]
-        if not len(starts) or not name:
-            return None
-        return children.start + int(np.searchsorted(offsets, starts[0]))
+        if not name:
+            return np.empty(0, np.int64)
+        rows: Int64 = np.searchsorted(offsets, starts).astype(np.int64) + start
+        return rows
 
     def where(self, device: int, inode: int) -> int | None:
         """The first row with this identity; None where the inventory has none."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cachewright.errors import CachewrightError
 from cachewright.formats.base import Role
 from cachewright.formats.terraform_backend import LOCAL, Backend, Unreadable, read_backend
-from cachewright.formats.terraform_state_layout import DATA, STATE, WORKSPACES
+from cachewright.formats.terraform_state_layout import CONFIGURATIONS, DATA, STATE, WORKSPACES
 from cachewright.storage.anchored import Directory
 from cachewright.text import display
 
@@ -82,9 +82,10 @@ class _Learning:
         tree, found = self._tree, self.found
         for row in tree.rows_with_role(Role.LOCK).tolist():
             found.folders.add(tree.path(int(tree.parent[row])))
-        for row in tree.rows_named(STATE).tolist():
-            if self._entered(int(tree.parent[row])):
-                found.folders.add(tree.path(int(tree.parent[row])))
+        rows = [tree.rows_named(STATE), *(tree.rows_ending(one) for one in CONFIGURATIONS)]
+        for parent in {int(tree.parent[row]) for some in rows for row in some.tolist()}:
+            if self._entered(parent):
+                found.folders.add(tree.path(parent))
         for row in tree.rows_named(WORKSPACES).tolist():
             if self._entered(row):
                 found.workspaces.add(tree.path(row))

@@ -23,8 +23,9 @@ WORKSPACES: Final = b"terraform.tfstate.d"
 DATA: Final = b".terraform"
 LOCK_FILE: Final = b".terraform.lock.hcl"
 
+CONFIGURATIONS: Final = (b".tf", b".tf.json", b".tofu", b".tofu.json")
+
 _INFO: Final = re.compile(rb"\.(.+)\.lock\.info", re.DOTALL)
-_CONFIGURATION: Final = re.compile(rb".+\.(?:tf|tofu)(?:\.json)?", re.DOTALL)
 
 _DEEPEST: Final = 16
 """Projects nest their working directories a few levels deep; what lies deeper is not theirs."""
@@ -76,18 +77,15 @@ def looks_like_project(root: Directory) -> bool:
     if _is_home(root):
         return False
     with os.scandir(root.fd) as found:
-        for entry in itertools.islice(found, _NAMES_READ):
-            name = os.fsencode(entry.name)
-            if name in {DATA, WORKSPACES}:
-                if entry.is_dir(follow_symlinks=False):
-                    return True
-            elif (
-                name in {STATE, LOCK_FILE}
-                or _INFO.fullmatch(name)
-                or _CONFIGURATION.fullmatch(name)
-            ) and not entry.is_dir(follow_symlinks=False):
-                return True
-    return False
+        return any(map(_is_sign, itertools.islice(found, _NAMES_READ)))
+
+
+def _is_sign(entry: os.DirEntry[str]) -> bool:
+    name = os.fsencode(entry.name)
+    if name in {DATA, WORKSPACES}:
+        return entry.is_dir(follow_symlinks=False)
+    known = name in {STATE, LOCK_FILE} or name.endswith(CONFIGURATIONS) or _INFO.fullmatch(name)
+    return bool(known) and not entry.is_dir(follow_symlinks=False)
 
 
 def _is_home(root: Directory) -> bool:

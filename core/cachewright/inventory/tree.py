@@ -137,6 +137,14 @@ class Tree:
         """Every row whose last component is ``name``, which is not empty."""
         return self._named(name, 1, len(self))
 
+    def rows_ending(self, suffix: bytes) -> Int64:
+        """Every row whose last component ends in ``suffix``, row 0 left out."""
+        offsets, names = self.columns.offsets, self.columns.names
+        rows: Int64 = (np.flatnonzero(np.diff(offsets[1:]) > len(suffix)) + 1).astype(np.int64)
+        for back, byte in enumerate(reversed(suffix), 2):
+            rows = rows[names[offsets[rows + 1] - back] == byte]
+        return rows
+
     def _named(self, name: bytes, start: int, stop: int) -> Int64:
         """Rows from ``start`` up to ``stop`` that have the name."""
         offsets = self.columns.offsets[start : stop + 1]

@@ -7,23 +7,21 @@ speaks for *alive*, ``stale`` where everything speaks for *dead*, else ``unprove
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cachewright.errors import CachewrightError
-from cachewright.holders import sole_opener
+from cachewright.holders import KernelLock, process
 from cachewright.holders.mounts import mount_of
 from cachewright.holders.naming import UNNAMED, names_of
 from cachewright.holders.owners import judge_owner
-from cachewright.locks import ours
 from cachewright.locks.around import claim_of
 from cachewright.locks.marker import Marker, read_marker
+from cachewright.locks.openers import ask_now, taken_over
 from cachewright.locks.rights import why_immovable
 from cachewright.locks.table import of_place
 from cachewright.model import Claim, Evidence, Holder, HoldVerdict, LockPlace, LockReport, Says
-from cachewright.storage.anchored import identity
 from cachewright.text import display
 
 if TYPE_CHECKING:
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
 
 __all__ = ["look"]
-
-_SOLE: Final = "sole-opener"
 
 
 def look(root: Directory, place: LockPlace, reader: Reader, around: Around) -> LockReport | None:
@@ -48,7 +44,8 @@ def look(root: Directory, place: LockPlace, reader: Reader, around: Around) -> L
         return _unlooked(root, place, Evidence("known-shape", Says.UNKNOWN, said))
     if marker is None:
         return None
-    case = _Case(root, place, marker, _claim(reader, place, marker), around)
+    immovable = why_immovable(root, place.relative, marker.found)
+    case = _Case(root, place, marker, _claim(reader, place, marker), around, immovable)
     case.collect()
     return case.report()
 
@@ -69,6 +66,7 @@ class _Case:
     marker: Marker
     claim: Claim
     around: Around
+    immovable: str
     evidence: list[Evidence] = field(default_factory=list)
     holders: dict[tuple[str, int, int, int], Holder] = field(default_factory=dict)
 
@@ -98,9 +96,8 @@ class _Case:
         return Evidence(fact, Says.DEAD if here.conclusive else Says.UNKNOWN, here.why)
 
     def _rights(self) -> Evidence:
-        why = why_immovable(self.root, self.place.relative, self.marker.found)
-        if why:
-            return Evidence("rights", Says.UNKNOWN, why)
+        if self.immovable:
+            return Evidence("rights", Says.UNKNOWN, self.immovable)
         return Evidence("rights", Says.DEAD, "Cachewright may move it away.")
 
     def _record(self) -> Evidence:
@@ -135,8 +132,9 @@ class _Case:
         locks = [lock for one in every for lock in of_place(one, mount, self.around.kernel)]
         if not locks:
             return Evidence(fact, Says.DEAD, "The kernel's list of locks has none on it.")
-        pids = {pid for lock in locks for pid in lock.pids}
-        named = [one for one in self.holders.values() if one.pid in pids]
+        ways = {pid: _way(lock) for lock in locks for pid in lock.pids}
+        named = tuple(one for pid, way in ways.items() if (one := process(pid, (way,))))
+        self._add(named)
         who = names_of(named) if named else UNNAMED
         return Evidence(fact, Says.ALIVE, f"{who} holds a kernel lock on it.")
 
@@ -158,35 +156,16 @@ class _Case:
         elif asked is not None and asked.says is Says.DEAD:
             yield Evidence(fact, Says.DEAD, f"{unshown} The kernel's own word settles it.")
         else:
-            yield Evidence(fact, Says.UNKNOWN, unshown)
+            hint = "" if asked or self.around.decide else " A check can ask the kernel instead."
+            yield Evidence(fact, Says.UNKNOWN, unshown + hint)
 
     def _asked(self) -> Evidence | None:
-        """The kernel's word on who has its files open (DESIGN 6a); while watching the former."""
+        """The kernel's word on who has its files open; None where it was not to be asked."""
         if not self.around.filesystem.conclusive or self.marker.odd:
             return None
-        if not self.marker.files:
-            return Evidence(_SOLE, Says.DEAD, "There is no file that anybody could have open.")
-        if self.around.decide:
-            return self._ask_now()
-        former = self.around.former.get(self.path)
-        if former is None or (former.identity, former.fingerprint) != (
-            self.marker.identity,
-            self.marker.fingerprint,
-        ):
-            return None
-        return next((one for one in former.evidence if one.fact == _SOLE), None)
-
-    def _ask_now(self) -> Evidence:
-        for name, found in self.marker.files:
-            relative = os.path.join(self.place.relative, name) if name else self.place.relative
-            alone = _ask(self.root, relative, found)
-            if alone is False:
-                said = f"{display(relative)} is open somewhere, says the kernel."
-                return Evidence(_SOLE, Says.ALIVE, said)
-            if alone is None:
-                said = f"The kernel could not be asked who has {display(relative)} open."
-                return Evidence(_SOLE, Says.UNKNOWN, said)
-        return Evidence(_SOLE, Says.DEAD, "The kernel says that nobody has it open.")
+        if self.around.decide or not self.marker.files:
+            return ask_now(self.root, self.place.relative, self.marker)
+        return taken_over(self.around.former.get(self.path), self.marker)
 
     def report(self) -> LockReport:
         verdict, text = self._verdict()
@@ -195,7 +174,7 @@ class _Case:
             kind=self.place.kind,
             path=self.path,
             verdict=verdict,
-            subject=self.place.subject,
+            subject=self.claim.subject or self.place.subject,
             explanation=text,
             holders=tuple(sorted(self.holders.values(), key=lambda one: one.pid)),
             owner=self.claim.owner or self.place.owner,
@@ -204,6 +183,7 @@ class _Case:
             identity=self.marker.identity,
             fingerprint=self.marker.fingerprint,
             garbage=bool(self.claim.garbage),
+            no_release=_reason(self.marker.odd or self.immovable),
         )
 
     def _verdict(self) -> tuple[HoldVerdict, str]:
@@ -217,19 +197,8 @@ class _Case:
         return HoldVerdict.STALE, f"Left behind: nobody has it open. {owner}"
 
 
-def _ask(root: Directory, relative: bytes, found: os.stat_result) -> bool | None:
-    with ours.mutex:
-        if ours.held_here(found):
-            return None
-        try:
-            fd = root.open_file(relative)
-        except (OSError, CachewrightError):
-            return None
-        try:
-            same = identity(os.fstat(fd)) == identity(found)
-            return sole_opener(fd) if same else None
-        finally:
-            os.close(fd)
+def _way(lock: KernelLock) -> str:
+    return "lock:write" if lock.write else "lock:read"
 
 
 def _unlooked(root: Directory, place: LockPlace, why: Evidence) -> LockReport:
@@ -242,4 +211,10 @@ def _unlooked(root: Directory, place: LockPlace, why: Evidence) -> LockReport:
         explanation=f"It cannot be proven that its owner is gone. {why.detail}",
         owner=place.owner,
         evidence=(why,),
+        no_release=_reason(why.detail),
     )
+
+
+def _reason(sentence: str) -> str:
+    """As the reason of a refusal, which is the rest of a sentence."""
+    return f"{sentence[:1].lower()}{sentence[1:].rstrip('.')}"

@@ -13,6 +13,7 @@ from cachewright.errors import (
     NotConfirmed,
     PlanInvalid,
 )
+from cachewright.holders.owners import THIS_MACHINE, Machine
 from cachewright.model import (
     CancelToken,
     Confirm,
@@ -25,6 +26,8 @@ from cachewright.model import (
     StepKind,
     no_progress,
 )
+from cachewright.repair.breaking import BREAKERS
+from cachewright.repair.delay import RELEASES, refuse_during_delay
 from cachewright.repair.exclusive import STATE_LOCK, exclusive
 from cachewright.repair.operations import PutBack
 from cachewright.repair.permissions import MENDERS
@@ -45,6 +48,7 @@ Performer = Callable[[Work, PlanStep], Outcome]
 
 PERFORMERS: Final[Mapping[StepKind, Performer]] = {
     **REMOVERS,
+    **BREAKERS,
     **REPUBLISHERS,
     **MENDERS,
     **REWRITERS,
@@ -64,6 +68,7 @@ def execute(
     confirmations: Mapping[str, str] | None = None,
     apply: bool = False,
     look: LookAround = holders.survey,
+    machine: Machine = THIS_MACHINE,
     progress: ProgressSink = no_progress,
     cancel: CancelToken | None = None,
 ) -> tuple[Outcome, ...]:
@@ -71,7 +76,8 @@ def execute(
 
     Without ``apply`` nothing is touched and every outcome is ``skipped``, ``dry run``.
     ``confirmations`` maps the ID of a step that wants it to what was typed, which must be what
-    the step wants typed.  ``rejudge`` judges a staging place anew right before it is moved.
+    the step wants typed.  ``rejudge`` judges a staging place anew right before it is moved;
+    ``machine`` is where owners of locks are looked for.
     One step that is refused or fails does not stop the others; a cancelled run skips the rest.
     Each step is durable and in the journal before its outcome says ``done``; its ``undo`` is
     what ``undo`` takes.  Raises ``PlanInvalid`` for another cache's plan, ``JournalDamaged``
@@ -96,6 +102,7 @@ def execute(
             no_quarantine=why,
             rejudge=rejudge,
             look=look,
+            machine=machine,
             cancel=token,
             confirmations=confirmations or {},
         )
@@ -116,6 +123,9 @@ def _perform(work: Work, step: PlanStep) -> Outcome:
     try:
         if step.confirm is Confirm.TYPED and work.confirmations.get(step.id) != step.wanted:
             raise NotConfirmed(path=step.path, subject=step.wanted)
+        if step.step not in RELEASES:
+            here = work.root.identity.as_json()
+            refuse_during_delay(work.journal, work.root.path, here, step.path)
         return PERFORMERS[step.step](work, step)
     except (PutBack, OSError, CachewrightError) as error:
         return outcome(step, *verdict_on(error))

@@ -10,7 +10,6 @@ from cachewright.errors import InUse, Refused, StepFailed
 from cachewright.model import (
     Confirm,
     HoldVerdict,
-    LockKind,
     Outcome,
     PlanStep,
     Result,
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _Refuse = Callable[[Subject], None]
-_DELETABLE_LOCKS: Final = frozenset({LockKind.EXISTENCE, LockKind.INFO_FILE})
-"""Locks whose file may go.  A place for a kernel lock never does: two could then hold it."""
 
 
 def quarantine_staging(work: Work, step: PlanStep) -> Outcome:
@@ -64,19 +61,6 @@ def _offered(work: Work, step: PlanStep) -> bool:
         for finding in work.knowledge.findings()
         for offer in finding.repairs
     )
-
-
-def quarantine_lock(work: Work, step: PlanStep) -> Outcome:
-    """Move a left-behind lock away, never one that is only a place for a kernel lock."""
-    relative = work.relative(step)
-    places = {place.relative: place for place in work.knowledge.locks()}
-    place = places.get(relative)
-    if place is None or place.kind not in _DELETABLE_LOCKS:
-        raise Refused(path=step.path, reason="it is not a lock that may ever be moved")
-    if place.kind is LockKind.INFO_FILE and not work.gates(relative):
-        raise Refused(path=step.path, reason="the lock that it describes cannot be held")
-    proven = step.confirm is Confirm.CLICK
-    return _move_away(work, step, lambda subject: subject.refuse_users(work.look, prove=proven))
 
 
 def _move_away(work: Work, step: PlanStep, refuse: _Refuse) -> Outcome:
@@ -134,5 +118,4 @@ def _lost_place(
 REMOVERS: Final = {
     StepKind.QUARANTINE_STAGING: quarantine_staging,
     StepKind.QUARANTINE_ENTRY: quarantine_entry,
-    StepKind.QUARANTINE_LOCK: quarantine_lock,
 }

@@ -10,6 +10,7 @@ from cachewright import holders
 from cachewright.errors import CachewrightError, Changed, NothingToUndo, PlaceTaken, Refused
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import Outcome, Result, StepKind
+from cachewright.repair.delay import RELEASES, refuse_during_delay
 from cachewright.repair.exclusive import STATE_LOCK, exclusive
 from cachewright.repair.journal import Journal
 from cachewright.repair.operations import (
@@ -22,7 +23,7 @@ from cachewright.repair.operations import (
 )
 from cachewright.repair.permissions import ModeChange, changed_modes
 from cachewright.repair.quarantine import ITEM, kept_at, same_thing
-from cachewright.repair.records import pack
+from cachewright.repair.records import pack, unpack
 from cachewright.repair.relocking import put_back
 from cachewright.repair.reopening import Reopened, kept_place, own_place, reopened, subject_place
 from cachewright.repair.rewriting import (
@@ -60,6 +61,10 @@ def undo(
     """
     chosen = _chosen(operations(journal.records()), operation_id)
     try:
+        if chosen.step not in RELEASES:
+            started = chosen.started
+            root, identity = unpack(started["root"]), started.get("root_identity")
+            refuse_during_delay(journal, root, identity, chosen.path)
         reason = _UNDOERS[chosen.step](journal, chosen, look)
         result = Result.DONE
     except (PutBack, OSError, CachewrightError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cachewright.errors import Cancelled, JournalDamaged, NoQuarantine, Refused, StepFailed
+from cachewright.holders.owners import THIS_MACHINE, Machine
 from cachewright.locks import kernel
 from cachewright.model import Gate, Identity, Outcome, PlanStep, Result
 from cachewright.repair.operations import PutBack, Running, new_id, operation
@@ -29,8 +30,8 @@ Rejudge = Callable[[PlanStep], "StagingReport"]
 @dataclass(slots=True)
 class Work:
     """One run of a plan.  ``written`` remembers record files that a step of this run rewrote:
-    a later step of the same file expects what that one left.  ``confirmations``: see
-    ``execute``."""
+    a later step of the same file expects what that one left.  ``machine`` is where owners of
+    locks are looked for.  ``confirmations``: see ``execute``."""
 
     root: Directory
     form: Format
@@ -41,6 +42,7 @@ class Work:
     rejudge: Rejudge
     look: LookAround
     cancel: CancelToken
+    machine: Machine = THIS_MACHINE
     written: dict[bytes, Identity] = field(default_factory=dict)
     confirmations: Mapping[str, str] = field(default_factory=dict)
 

@@ -360,28 +360,6 @@ def test_what_the_format_itself_offers_is_moved(bench: Any) -> None:
     assert bench.one(ENTRY, ".odd").result is Result.DONE
 
 
-def test_a_left_behind_lock_file_is_moved_with_its_gate_held(bench: Any) -> None:
-    (bench.path / ".bad.info").write_bytes(b"{}")
-    bench.scan()
-    bench.knowledge.lock_places = [LockPlace("1", LockKind.INFO_FILE, b".bad.info", 1, "bad")]
-    assert bench.one(LOCK, ".bad.info").result is Result.REFUSED
-    bench.knowledge.gated = True
-    bench.scan()
-    assert bench.one(LOCK, ".bad.info").result is Result.DONE
-    assert not (bench.path / ".bad.info").exists()
-
-
-def test_a_lock_taken_anew_meanwhile_stays(bench: Any) -> None:
-    (bench.path / ".lock").write_bytes(b"pid 1")
-    bench.scan()
-    bench.knowledge.lock_places = [LockPlace("1", LockKind.EXISTENCE, b".lock", 1, "shelf")]
-    plan = bench.plan_of(LOCK, ".lock")
-    (bench.path / ".lock").unlink()
-    (bench.path / ".lock").write_bytes(b"pid 2")
-    assert bench.run(plan)[0].result is Result.REFUSED
-    assert (bench.path / ".lock").read_bytes() == b"pid 2"
-
-
 def test_a_second_item_never_replaces_a_kept_one(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

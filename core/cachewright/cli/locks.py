@@ -39,23 +39,23 @@ def locks(look: Look, watch: bool, as_json: bool) -> int:
 
             output.emit(document.locks(look.root, found, bench.notes()))
             return ExitCode.FINE
-        from cachewright.cli import wording
+        from cachewright.cli import lock_words, wording
 
-        output.say([*wording.locks(found), *wording.notes(bench.notes())])
+        output.say([*lock_words.locks(found), *wording.notes(bench.notes())])
         if watch:
             _watch(bench, found)
     return ExitCode.FINE
 
 
 def _watch(bench: Bench, found: Sequence[LockReport]) -> None:
-    from cachewright.cli import wording
+    from cachewright.cli import lock_words
 
-    told = wording.locks(found)
+    told = lock_words.locks(found)
     with cancellable() as token:
         try:
             while True:
                 token.wait(_AGAIN_S)
-                now = wording.locks(bench.locks())
+                now = lock_words.locks(bench.locks())
                 if now != told:
                     told = now
                     clock = datetime.now().astimezone().strftime("%H:%M:%S")

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cachewright.cli import access as access_options
+from cachewright.model import Access
+from cachewright.text import is_address
+
 if TYPE_CHECKING:
     from cachewright.workbench import Options
 
@@ -20,6 +24,7 @@ PATIENCE: Final = {"floor": "24h", "observe": "60s", "settle": "3s"}
 """What the options about times stand at, where nothing is said."""
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w|)", re.ASCII)
+_LONGEST_WAIT_S: Final = 3600.0
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -41,6 +46,20 @@ def place(value: str) -> bytes:
         raise click.BadParameter(f"The current directory is gone ({error.strerror}).") from None
 
 
+def root_place(value: str) -> bytes:
+    """A cache's directory as ``place``, or a store's address as it stands."""
+    raw = os.fsencode(value)
+    return raw if is_address(raw) else place(value)
+
+
+def timeout(value: str) -> float:
+    """A time that can be waited: more than nothing, and no more than an hour."""
+    seconds = duration(value)
+    if not 0 < seconds <= _LONGEST_WAIT_S:
+        raise click.BadParameter("The wait for an answer is more than 0 and at most 1h.")
+    return seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """Which cache is looked at, and how: what the shared options said."""
@@ -54,6 +73,7 @@ class Look:
     settle_s: float
     jobs: int | None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    access: Access = field(default_factory=Access)
 
     def options(self, *, verify: bool = True) -> Options:
         from cachewright.workbench import Options
@@ -67,6 +87,7 @@ class Look:
             observe_s=self.observe_s,
             settle_s=self.settle_s,
             environment=self.environment,
+            access=self.access,
         )
 
     def arguments(self) -> list[bytes | str]:
@@ -81,7 +102,7 @@ class Look:
             seconds: float = getattr(self, f"{name}_s")
             if seconds != duration(default):
                 named += [f"--{name}", f"{seconds:g}s"]
-        return named
+        return named + access_options.arguments(self.access)
 
 
 def places(verb: Verb) -> Verb:
@@ -141,12 +162,27 @@ def cache(verb: Verb) -> Verb:
         observe_s: float,
         settle_s: float,
         jobs: int | None,
+        endpoint_url: str | None,
+        profile: str | None,
+        region: str | None,
+        path_style: bool | None,
+        timeout_s: float,
         **others: object,
     ) -> int:
-        look = Look(root, format_name, projects, sources, floor_s, observe_s, settle_s, jobs)
+        look = Look(
+            root,
+            format_name,
+            projects,
+            sources,
+            floor_s,
+            observe_s,
+            settle_s,
+            jobs,
+            access=Access(endpoint_url, profile, region, path_style, timeout_s),
+        )
         return verb(look=look, **others)
 
-    decorated: Verb = patience(with_look)
+    decorated: Verb = patience(access_options.access(timeout)(with_look))
     decorated = click.option(
         "--jobs", type=click.IntRange(1, 256), metavar="N", help="How many files to read at once."
     )(decorated)
@@ -154,7 +190,7 @@ def cache(verb: Verb) -> Verb:
     decorated = click.option(
         "--format", "format_name", metavar="NAME", help="The kind of cache, if it is not found out."
     )(decorated)
-    return click.argument("root", type=place)(decorated)
+    return click.argument("root", type=root_place)(decorated)
 
 
 as_json = click.option(

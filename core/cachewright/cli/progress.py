@@ -29,6 +29,7 @@ _STAGES: Final = {
     "scan": "Looking through the cache",
     "records": "Reading what vouches for entries",
     "holders": "Asking who has what open",
+    "locks": "Reading the store's locks",
     "verify": "Verifying",
     "settle": "Looking again at what just changed",
     "watch": "Watching staging places (seconds)",

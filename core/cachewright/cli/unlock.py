@@ -21,18 +21,27 @@ if TYPE_CHECKING:
 @click.option(
     "--confirm", metavar="LOCK_ID", help="The ID once more; without it you are asked to type it."
 )
+@click.option(
+    "--without-condition",
+    is_flag=True,
+    help="Also where the store is not known to compare before it deletes.",
+)
 @as_json
-def unlock(*, look: Look, lock_id: str, confirm: str | None, as_json: bool) -> int:
+def unlock(
+    *, look: Look, lock_id: str, confirm: str | None, without_condition: bool, as_json: bool
+) -> int:
     """Release the lock LOCK_ID of ROOT, though its owner is not proven gone.
 
     The evidence is shown first. A lock that a process holds is never released: end the process.
-    What is taken away is kept and can be put back with undo. Exit code 4: refused.
+    What is taken away is kept and can be put back with undo. A record in a store is deleted
+    only if it is still the one that was shown; --without-condition is for stores that cannot
+    compare, when nobody else is at work. Exit code 4: refused.
     """
     from cachewright.workbench import chosen_lock
 
     with session.opened(look) as bench:
         lock = chosen_lock(bench.root, bench.locks(), lock_id)
-        outcomes = _release(bench, lock, confirm)
+        outcomes = _release(bench, lock, confirm, without_condition=without_condition)
     if as_json:
         from cachewright.report import document
 
@@ -44,13 +53,20 @@ def unlock(*, look: Look, lock_id: str, confirm: str | None, as_json: bool) -> i
     return exit_code.of_outcomes(outcomes)
 
 
-def _release(bench: Bench, lock: LockReport, confirm: str | None) -> tuple[Outcome, ...]:
+def _release(
+    bench: Bench, lock: LockReport, confirm: str | None, *, without_condition: bool
+) -> tuple[Outcome, ...]:
+    from cachewright.workbench import unconditionally
+
     made = bench.unlocking(lock)
     step = made.steps[0]
     answer = confirm if confirm is not None else _asked(lock, step.wanted)
+    confirmations = {step.id: answer}
+    if without_condition:
+        confirmations[unconditionally(step)] = answer
     with session.watched() as (watcher, token):
         return bench.repair(
-            made, apply=True, confirmations={step.id: answer}, watcher=watcher, cancel=token
+            made, apply=True, confirmations=confirmations, watcher=watcher, cancel=token
         )
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib import metadata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cachewright.cli import access as access_options
 from cachewright.cli import output
 from cachewright.cli.display_server import reason_against
 from cachewright.cli.exit_code import ExitCode
 from cachewright.cli.interrupt import ending_at_once
-from cachewright.cli.options import patience, place, places
+from cachewright.cli.options import patience, places, root_place, timeout
 from cachewright.cli.verbs import VERBS
 from cachewright.errors import RootMissing, RootNotADirectory
-from cachewright.text import display
+from cachewright.model import Access
+from cachewright.text import display, is_address
 
 if TYPE_CHECKING:
     from cachewright.workbench import Options
@@ -25,10 +27,11 @@ GROUP: Final = "cachewright.window"
 
 
 @click.command(hidden=True)
-@click.argument("root", type=place, required=False)
+@click.argument("root", type=root_place, required=False)
 @click.option("--format", "format_name", metavar="NAME", help="The kind of cache.")
 @places
 @patience
+@access_options.access(timeout)
 def open_window(
     *,
     root: bytes | None,
@@ -38,11 +41,12 @@ def open_window(
     floor_s: float,
     observe_s: float,
     settle_s: float,
+    **access: Any,
 ) -> int:
     """Open the window, on the cache ROOT if one is given."""
     from cachewright.workbench import Options
 
-    if root is not None:
+    if root is not None and not is_address(root):
         _must_be_a_directory(root)
     options = Options(
         projects=projects,
@@ -50,6 +54,7 @@ def open_window(
         floor_s=floor_s,
         observe_s=observe_s,
         settle_s=settle_s,
+        access=Access(**access),
     )
     return run(root, options, format_name)
 

@@ -16,12 +16,12 @@ from cachewright.model import (
     EntryVerdict,
     Evidence,
     Finding,
-    Holder,
     HoldVerdict,
     LockReport,
     Outcome,
     Plan,
     PlanStep,
+    RepairOffer,
     Result,
     Says,
     Severity,
@@ -110,13 +110,25 @@ def finding(one: Finding, look: Look) -> Iterator[str]:
     yield from _files(one.files)
     yield from _evidence(one.evidence)
     for number, offer in enumerate(one.repairs):
-        asked = " (its name must be typed)" if offer.confirm is Confirm.TYPED else ""
+        asked = f" (its {_typed_what(offer)} must be typed)" if _must_type(offer) else ""
         source = f" from {display(offer.source)}" if offer.source is not None else ""
         yield f"  {'Or' if number else 'Repair'}: {offer.step.value}{source}{asked}"
         yield f"    {display(offer.why)}"
         only = ["--only", offer.step.value] if number else []
-        arguments = ["repair", look.root, *look.arguments(), "--finding", one.id, *only, "--apply"]
-        yield f"    {command(arguments)}"
+        how = look.arguments()
+        if offer.typed and _must_type(offer):
+            yield f"    {command(['unlock', look.root, *how, offer.typed])}"
+        else:
+            chosen = ["--finding", one.id, *only, "--apply"]
+            yield f"    {command(['repair', look.root, *how, *chosen])}"
+
+
+def _must_type(offer: RepairOffer) -> bool:
+    return offer.confirm is Confirm.TYPED
+
+
+def _typed_what(offer: RepairOffer) -> str:
+    return "ID" if offer.typed else "name"
 
 
 def _files(files: Sequence[bytes]) -> Iterator[str]:
@@ -134,27 +146,6 @@ def _evidence(evidence: Sequence[Evidence]) -> Iterator[str]:
         yield "  Why:"
     for one in evidence:
         yield f"    {_MARKS[one.says]} {display(one.detail)}"
-
-
-def holder(one: Holder) -> str:
-    state = ", stopped" if one.state == "stopped" else ""
-    return f"{one.command} (pid {one.pid}, {one.user}{state}): {', '.join(one.how)}"
-
-
-def locks(found: Sequence[LockReport]) -> list[str]:
-    if not found:
-        return ["There are no locks here."]
-    rows = [
-        (
-            one.verdict.value,
-            one.kind.value,
-            one.subject,
-            "; ".join(map(holder, one.holders)) or one.explanation,
-            display(one.path),
-        )
-        for one in found
-    ]
-    return output.table(("VERDICT", "KIND", "GUARDS", "HELD BY", "PATH"), rows)
 
 
 def notes(said: Iterable[str]) -> list[str]:

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from cachewright.model import LockReport
     from cachewright.repair.journal import Journal
 
-UNCONDITIONAL: Final = ":unconditional"
-"""After a step's ID in ``confirmations``: that its lock may be deleted without a condition."""
 
 _KINDS: Final = {
     LockKind.OBJECT: StepKind.RELEASE_OBJECT_LOCK,
@@ -52,6 +50,12 @@ _LOOKS: Final[Mapping[LockKind, Callable[[LockStore, str], Any]]] = {
     LockKind.OBJECT: object_store.look_again,
     LockKind.LEASE: lease.look_again,
 }
+
+
+def unconditionally(step: PlanStep) -> str:
+    """What confirms in ``confirmations``, by the lock's ID too, that the step may delete from a
+    store that is not known to compare before it does."""
+    return f"{step.id}:unconditional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def _condition(
     tried = place.store.condition(_key(place.store, step))
     if tried.heeded:
         return True
-    if confirmations.get(step.id + UNCONDITIONAL) != now.id:
+    if confirmations.get(unconditionally(step)) != now.id:
         reason = (
             f"{display(tried.why).rstrip('.')}. A lock that is taken at the same moment could be "
             "deleted instead. Confirm that too (--without-condition) if nobody else is at work"

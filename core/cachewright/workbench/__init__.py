@@ -19,6 +19,7 @@ from cachewright.model import CancelToken, Role
 from cachewright.repair.execute import execute
 from cachewright.repair.journal import Journal
 from cachewright.repair.plan import make_plan
+from cachewright.repair.releasing import unconditionally
 from cachewright.repair.unlocking import chosen_lock, unlock_plan
 from cachewright.storage.anchored import Directory
 from cachewright.text import is_address
@@ -64,6 +65,7 @@ __all__ = [
     "open_bench",
     "quarantine_list",
     "quarantine_purge",
+    "unconditionally",
     "undo",
     "verify_journal",
 ]

@@ -1,0 +1,69 @@
+"""Options about how a store of locks is reached, for every verb that takes ROOT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import click
+
+from cachewright.model import Access
+
+Verb = Callable[..., int]
+
+_DEFAULT: Final = Access()
+
+
+def access(duration: Callable[[str], float]) -> Callable[[Verb], Verb]:
+    """``--endpoint-url``, ``--profile``, ``--region``, ``--path-style`` and ``--timeout``.
+
+    ``duration`` turns a spelled time into seconds.
+    """
+    options = (
+        click.option(
+            "--timeout",
+            "timeout_s",
+            type=duration,
+            default=f"{_DEFAULT.timeout_s:g}s",
+            show_default=True,
+            metavar="TIME",
+            help="The longest wait for any one answer of a store.",
+        ),
+        click.option(
+            "--path-style/--no-path-style",
+            "path_style",
+            default=None,
+            help="Whether a bucket is named in the path or the host; found out if not said.",
+        ),
+        click.option("--region", metavar="NAME", help="The store's region."),
+        click.option("--profile", metavar="NAME", help="The AWS profile to use."),
+        click.option(
+            "--endpoint-url",
+            metavar="URL",
+            help="Where the store answers, if it is not AWS's own.",
+        ),
+    )
+
+    def decorated(verb: Verb) -> Verb:
+        for option in options:
+            verb = option(verb)
+        return verb
+
+    return decorated
+
+
+def arguments(chosen: Access) -> list[bytes | str]:
+    """The options that say the same, to be named in a command."""
+    named: list[bytes | str] = []
+    for option, value in (
+        ("--endpoint-url", chosen.endpoint_url),
+        ("--profile", chosen.profile),
+        ("--region", chosen.region),
+    ):
+        if value is not None:
+            named += [option, value]
+    if chosen.path_style is not None:
+        named.append("--path-style" if chosen.path_style else "--no-path-style")
+    if chosen.timeout_s != _DEFAULT.timeout_s:
+        named += ["--timeout", f"{chosen.timeout_s:g}s"]
+    return named

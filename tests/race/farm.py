@@ -135,7 +135,7 @@ def live(role: list[str], uid: int, farm: int) -> None:
             os.setresuid(uid, uid, uid)
         die_with_parent()
         if name == "threads":
-            headless()
+            headless(*arguments)
         elif name != "stop":
             ROLES[name](*arguments)
     die_with_parent()
@@ -146,8 +146,9 @@ def live(role: list[str], uid: int, farm: int) -> None:
         signal.pause()
 
 
-def headless() -> None:
+def headless(path: str = "/") -> None:
     """End the main thread: it shows as a zombie, and another thread goes on."""
+    opened(path)
 
     def go_on() -> None:
         while identity()[0] != "Z":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cachewright.errors import (
@@ -31,6 +31,7 @@ from cachewright.model import (
     Result,
     StepKind,
 )
+from cachewright.repair.delay import after_break
 from cachewright.repair.operations import Running, new_id, operation
 from cachewright.repair.records import Event, pack
 from cachewright.repair.work import Work, outcome
@@ -61,11 +62,13 @@ def unconditionally(step: PlanStep) -> str:
 @dataclass(frozen=True, slots=True)
 class Place:
     """A store of locks of one kind, and what an undo needs to find it again: the fields
-    ``root`` and ``format`` of a journal's record, and ``access`` or ``root_identity``."""
+    ``root`` and ``format`` of a journal's record, and ``access`` or ``root_identity``.
+    ``after_break`` is noted where the owner is not proven gone (see ``delay``)."""
 
     store: LockStore
     kind: LockKind
     about: Mapping[str, Any]
+    after_break: Mapping[str, Any] = field(default_factory=dict)
 
     def look(self, key: str) -> tuple[Stored, LockReport] | None:
         """The record as it is now, and what is judged of it."""
@@ -88,9 +91,10 @@ def release(
     _confirmed(step, report, confirmations)
     conditional = _condition(place, step, report, confirmations)
     fields = {**place.about, **_about(place, step, key, stored)}
-    with operation(journal, new_id(), fields) as running:
+    noted = {} if report.verdict is HoldVerdict.STALE else place.after_break
+    with operation(journal, new_id(), {**fields, **noted}) as running:
         reason = _delete(place, step, stored, running, conditional=conditional)
-        running.done()
+        running.done(**noted)
     return outcome(step, Result.DONE, reason + _not_kept(stored), _undo(running, stored))
 
 
@@ -234,7 +238,7 @@ def release_lease(work: Work, step: PlanStep) -> Outcome:
         "gates": [],
         "quarantine": None,
     }
-    place = Place(store, LockKind.LEASE, about)
+    place = Place(store, LockKind.LEASE, about, after_break(work.form))
     return release(place, work.journal, step, work.confirmations)
 
 

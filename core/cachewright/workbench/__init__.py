@@ -34,6 +34,7 @@ from cachewright.workbench.history import (
     undo,
     verify_journal,
 )
+from cachewright.workbench.leases import NONE, gap_words, look_at_leases
 from cachewright.workbench.repairing import judge_anew, publication
 from cachewright.workbench.stores import StoreBench
 from cachewright.workbench.watching import Options, Unwatched, Watcher
@@ -85,6 +86,7 @@ class Workbench:
         self.tree: Tree | None = None
         self.result: CheckResult | None = None
         self._knowledge: Knowledge | None = None
+        self._leases = NONE
 
     @classmethod
     def open(
@@ -146,12 +148,14 @@ class Workbench:
         devices = frozenset({self._root.identity.device})
         survey = holders.survey([self._root.path], devices)
         former = self.result.locks if self.result else ()
-        return look_at_locks(self._root, knowledge, survey, former=former)
+        self._leases = look_at_leases(knowledge, (*former, *self._leases.locks))
+        found = look_at_locks(self._root, knowledge, survey, former=former)
+        return (*found, *self._leases.locks)
 
     def notes(self) -> tuple[str, ...]:
         """Plain sentences about locks that are known of and cannot be shown here."""
         _tree, knowledge = self._read()
-        return tuple(knowledge.notes())
+        return (*knowledge.notes(), *gap_words(self._leases.gaps))
 
     def unlocking(self, lock: LockReport) -> Plan:
         """The plan of one typed step that releases exactly this lock.

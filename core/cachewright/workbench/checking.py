@@ -13,6 +13,7 @@ from cachewright.inventory.walker import scan
 from cachewright.locks.looking import Around, look
 from cachewright.model import CheckResult, EntryReport, Finding, Gap, Progress
 from cachewright.workbench.content import Content, open_contents, unchecked_report
+from cachewright.workbench.leases import look_at_leases
 from cachewright.workbench.residue import Residue
 from cachewright.workbench.surroundings import Surroundings
 from cachewright.workbench.verifying import Verifying
@@ -114,11 +115,13 @@ class Checking:
         watcher.progress(Progress("holders"))
         around = Surroundings(self._root, self.tree, contents)
         locks = look_at_locks(self._root, self.knowledge, around.survey, decide=True)
+        leases = look_at_leases(self.knowledge, cancel=self._cancel)
+        locks = (*locks, *leases.locks)
         watcher.locks(locks)
         staging = residue.first(around.survey)
         watcher.staging(staging)
         self._show_findings(locks, staging, final=False)
-        gaps = {gap.path: gap for gap in self.tree.errors}
+        gaps = {gap.path: gap for gap in (*self.tree.errors, *leases.gaps)}
         if self._options.verify:
             gaps |= {gap.path: gap for gap in self._verify(pairs, around)}
         staging = residue.final(staging, around.look, watcher.progress, self._cancel)

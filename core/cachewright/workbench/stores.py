@@ -18,6 +18,7 @@ from cachewright.repair.journal import Journal
 from cachewright.repair.stores import place_of, release_all, store_plan
 from cachewright.repair.unlocking import unlock_plan
 from cachewright.text import display
+from cachewright.workbench.leases import gap_words
 from cachewright.workbench.watching import Options, Unwatched, Watcher
 
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ class StoreBench:
         """What lies beside the locks of the last look, and what it could not read."""
         looked = self._looked or self._look(None)
         beside = (beside_words(looked.beside),) if looked.beside else ()
-        gaps = (f"{display(gap.path)} could not be read: {gap.reason}." for gap in looked.gaps)
-        return (*beside, *gaps, *self._store.notes())
+        return (*beside, *gap_words(looked.gaps), *self._store.notes())
 
     def _look(self, cancel: CancelToken | None) -> Looked:
         looked = look_all(self._store, cancel)

@@ -9,12 +9,14 @@ from typing import Final
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
+from cachewright.model import LockReport
 from cachewright_gui import icons
 from cachewright_gui.models.lists import shown_path
 from cachewright_gui.plain import caption
 from cachewright_gui.state import State
 from cachewright_gui.store import Recent
 from cachewright_gui.theme import Choice
+from cachewright_gui.widgets.header import stale_locks, stale_staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ TABLE: Final = (
     Entry("Edit", "undo", "Undo", "Ctrl+Z", "undo"),
     Entry("Edit"),
     Entry("Edit", "copy", "Copy path", "Ctrl+C", "copy"),
+    Entry("Edit", "copy-id", "Copy lock ID", "Ctrl+Shift+C"),
     Entry("View", "problems", "Problems", "Ctrl+1"),
     Entry("View", "contents", "Contents", "Ctrl+2"),
     Entry("View", "locks", "Locks", "Ctrl+3"),
@@ -49,8 +52,11 @@ TABLE: Final = (
     Entry("Verify", "pause", "Pause", "F6", "pause"),
     Entry("Verify", "stop", "Stop", "Esc", "stop"),
     Entry("Repair", "review", "Review repairs…", "Ctrl+R", "repair"),
-    Entry("Repair", "clean", "Clean stale…", "Ctrl+Shift+R", "clean"),
+    Entry("Repair", "clean", "Clean all that is stale…", "Ctrl+Shift+R", "clean"),
+    Entry("Repair", "locks-only", "Clean stale locks…"),
     Entry("Repair", "staging-only", "Remove stale staging…"),
+    Entry("Repair"),
+    Entry("Repair", "force", "Force unlock…", "Ctrl+U", "held"),
     Entry("Repair"),
     Entry("Repair", "undo-last", "Undo last", "", "undo"),
     Entry("Help", "keys", "Keyboard shortcuts", "F1"),
@@ -84,6 +90,7 @@ class Actions:
             action.setCheckable(True)
             self._themes.addAction(action)
             self.choices[choice] = action
+        menus["Repair"].setToolTipsVisible(True)
         self.tint()
 
     def __getitem__(self, name: str) -> QAction:
@@ -103,10 +110,34 @@ class Actions:
         self["verify"].setEnabled(state is not None and not busy and not state.error)
         for name in ("pause", "stop"):
             self[name].setEnabled(busy)
-        for name in ("review", "clean", "staging-only"):
-            self[name].setEnabled(rests)
+        self["review"].setEnabled(rests)
+        self._show_stale(state)
+        words = "Look again" if state is not None and state.only_locks else "Verify all"
+        self["verify"].setText(words)
         for name in ("places", "copy", "problems", "contents", "locks", "staging", "history"):
             self[name].setEnabled(is_open)
+
+    def _show_stale(self, state: State | None) -> None:
+        """How many are proven to be left behind, of each kind; without any there is nothing
+        that one click may clean."""
+        locks = len(stale_locks(state)) if state is not None else 0
+        staging = len(stale_staging(state)) if state is not None else 0
+        rests = state is not None and state.rests
+        for name, words, count in (
+            ("clean", "Clean all that is stale", locks + staging),
+            ("locks-only", "Clean stale locks", locks),
+            ("staging-only", "Remove stale staging", staging),
+        ):
+            self[name].setText(f"{words} ({count:,})…" if count else f"{words}…")
+            self[name].setEnabled(rests and count > 0)
+            self[name].setToolTip("" if count else "Nothing is proven to be left behind.")
+
+    def show_lock(self, state: State | None, lock: LockReport | None) -> None:
+        """What can be done with the lock that is selected, if one is."""
+        rests = state is not None and state.rests
+        self["force"].setEnabled(rests and lock is not None)
+        self["copy-id"].setEnabled(lock is not None)
+        self["force"].setToolTip("" if lock is not None else "Select a lock first.")
 
     def show_paused(self, *, paused: bool) -> None:
         """The pause action says what it will do."""

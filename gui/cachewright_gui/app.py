@@ -56,6 +56,13 @@ def steady() -> None:
     garbage.tame()
 
 
+def _says_where(options: Options) -> bool:
+    """Whether more was said than which place to open: then it counts, not what was remembered."""
+    from cachewright.model import Access
+
+    return bool(options.projects or options.sources or options.access != Access())
+
+
 def _show(
     app: QApplication, root: bytes | None, options: Options | None, format_name: str | None
 ) -> int:
@@ -77,8 +84,7 @@ def _show(
         known = next((one for one in store.recent() if one.root == root), Recent(root))
         if format_name is not None:
             known = replace(known, format_name=format_name)
-        given = options if options is not None and (options.projects or options.sources) else None
-        window.open_root(known, given)
+        window.open_root(known, options if options is not None and _says_where(options) else None)
     else:
         window.open_last()
     return app.exec()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Bench(Protocol):
-    """One open cache: the part of ``workbench.Workbench`` that the window uses."""
+    """One open cache or store: the part of ``workbench.Bench`` that the window uses."""
 
     @property
     def root(self) -> bytes: ...
@@ -30,6 +30,8 @@ class Bench(Protocol):
     @property
     def title(self) -> str: ...
     @property
+    def holds_entries(self) -> bool: ...
+    @property
     def tree(self) -> Tree | None: ...
 
     def check(
@@ -37,6 +39,8 @@ class Bench(Protocol):
     ) -> CheckResult: ...
 
     def locks(self) -> tuple[LockReport, ...]: ...
+    def notes(self) -> tuple[str, ...]: ...
+    def unlocking(self, lock: LockReport) -> Plan: ...
 
     def plan(
         self,
@@ -73,9 +77,9 @@ class Core:
     """The real one.  Core is imported on first use, so that the window shows at once."""
 
     def open(self, root: bytes, format_name: str | None, options: Options) -> Bench:
-        from cachewright.workbench import Workbench
+        from cachewright.workbench import open_bench
 
-        return Workbench.open(root, format_name=format_name, options=options)
+        return open_bench(root, format_name=format_name, options=options)
 
     def formats(self) -> tuple[tuple[str, str], ...]:
         from cachewright.workbench import known_formats

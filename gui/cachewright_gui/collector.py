@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from cachewright.model import CheckResult, EntryReport, Finding, LockReport, Progress, StagingReport
+from cachewright.model import (
+    CheckResult,
+    EntryReport,
+    EntryVerdict,
+    Finding,
+    HoldVerdict,
+    LockReport,
+    Progress,
+    StagingReport,
+    Verdict,
+)
 from cachewright_gui.inventory_view import Inventory, Marks, Tree
 
 _TOTALS_SHARE: Final = 10
@@ -51,6 +61,13 @@ def merged(newer: Sequence[Finding], former: Sequence[Finding]) -> tuple[Finding
     """
     spoken_of = {one.path for one in newer}
     return (*newer, *(one for one in former if one.path not in spoken_of))
+
+
+def _shown(report: LockReport | StagingReport) -> Verdict:
+    """A staging place that somebody works in is in use; only a lock is held."""
+    if isinstance(report, StagingReport) and report.verdict is HoldVerdict.HELD:
+        return EntryVerdict.BUSY
+    return report.verdict
 
 
 class Collector:
@@ -127,7 +144,7 @@ class Collector:
                 continue
             row = self.inventory.tree.find(report.path[len(inside) :])
             if row is not None:
-                self.marks.holds[row] = report.verdict
+                self.marks.holds[row] = _shown(report)
 
     def _tell(self, part: Part, **values: object) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from cachewright.model import StepKind
 from cachewright.report.command import quoted
 from cachewright.text import display, is_text
-from cachewright_gui import theme
+from cachewright_gui import theme, wording
 from cachewright_gui.actions import Actions, keys
 from cachewright_gui.dialogs.help import STALE_LOCK, About, HelpText, Shortcuts
 from cachewright_gui.dialogs.open_cache import OpenCache
@@ -21,6 +21,7 @@ from cachewright_gui.repair_flow import RepairFlow
 from cachewright_gui.sessions import Sessions
 from cachewright_gui.store import Recent, Store
 from cachewright_gui.story import Offer
+from cachewright_gui.unlock_flow import UnlockFlow
 
 if TYPE_CHECKING:
     from cachewright_gui.window import MainWindow
@@ -34,7 +35,9 @@ class Commands(QObject):
         window: MainWindow,
         actions: Actions,
         sessions: Sessions,
+        *,
         repairs: RepairFlow,
+        unlocks: UnlockFlow,
         store: Store,
     ) -> None:
         super().__init__(window)
@@ -42,6 +45,7 @@ class Commands(QObject):
         self._actions = actions
         self._sessions = sessions
         self._repairs = repairs
+        self._unlocks = unlocks
         self._store = store
         self.formats: tuple[tuple[str, str], ...] = ()
         self._wire_files()
@@ -54,6 +58,7 @@ class Commands(QObject):
         acts["places"].triggered.connect(self.ask_for_places)
         acts["quit"].triggered.connect(window.close)
         acts["copy"].triggered.connect(self.copy_path)
+        acts["copy-id"].triggered.connect(self.copy_lock_id)
         window.start.open_wanted.connect(self.ask_for_cache)
 
     def _wire_work(self) -> None:
@@ -65,7 +70,9 @@ class Commands(QObject):
             trigger.connect(self.review_all)
         for trigger in (acts["clean"].triggered, header.clean.clicked):
             trigger.connect(self.review_stale)
+        acts["locks-only"].triggered.connect(self.review_stale_locks)
         acts["staging-only"].triggered.connect(self.review_staging)
+        acts["force"].triggered.connect(self.force_unlock)
         acts["pause"].triggered.connect(self.toggle_pause)
         acts["stop"].triggered.connect(self.stop)
         for trigger in (acts["undo"].triggered, acts["undo-last"].triggered):
@@ -82,6 +89,9 @@ class Commands(QObject):
         for view in window.cache.views():
             view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
             view.addActions([acts["copy"], acts["verify"], acts["review"]])
+        for view in (window.cache.locks.view, window.cache.problems.view):
+            view.insertActions(acts["verify"], [acts["copy-id"]])
+            view.addAction(acts["force"])
         acts["map"].setCheckable(True)
         acts["map"].setChecked(True)
         acts["map"].toggled.connect(window.cache.contents.show_map)
@@ -154,8 +164,20 @@ class Commands(QObject):
     def review_staging(self) -> None:
         if self._sessions.current is not None:
             self._repairs.review(
-                self._sessions.current, stale_only=True, only=StepKind.QUARANTINE_STAGING
+                self._sessions.current, stale_only=True, only={StepKind.QUARANTINE_STAGING}
             )
+
+    @Slot()
+    def review_stale_locks(self) -> None:
+        if self._sessions.current is not None:
+            self._repairs.review(self._sessions.current, stale_only=True, only=wording.LOCK_STEPS)
+
+    @Slot()
+    def force_unlock(self) -> None:
+        """Ask for the lock that is selected to be released."""
+        session, lock = self._sessions.current, self._window.cache.selected_lock()
+        if session is not None and lock is not None:
+            self._unlocks.begin(session, lock)
 
     @Slot(object)
     def take_offer(self, offer: Offer) -> None:
@@ -165,8 +187,13 @@ class Commands(QObject):
             return
         if offer.undo:
             self.undo(offer.undo)
+        elif offer.unlock is not None:
+            lock = session.state.lock_at(*offer.unlock)
+            if lock is not None:
+                self._unlocks.begin(session, lock)
         else:
-            self._repairs.review(session, findings=offer.findings, only=offer.only)
+            only = None if offer.only is None else {offer.only}
+            self._repairs.review(session, findings=offer.findings, only=only)
 
     @Slot()
     def undo_last(self) -> None:
@@ -189,6 +216,13 @@ class Commands(QObject):
         if path:
             plain = is_text(path) and display(path).encode() == path
             QGuiApplication.clipboard().setText(display(path) if plain else quoted(path))
+
+    @Slot()
+    def copy_lock_id(self) -> None:
+        """Copy what ``unlock`` wants typed, made safe to be pasted."""
+        lock = self._window.cache.selected_lock()
+        if lock is not None:
+            QGuiApplication.clipboard().setText(display(lock.id))
 
     @Slot()
     def show_keys(self) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cachewright.model import EntryReport, EntryVerdict, HoldVerdict, Verdict
+from cachewright.model import EntryReport, EntryVerdict, Verdict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +87,7 @@ class Marks:
         self.entries: dict[str, EntryReport] = {}
         self.by_path: dict[bytes, EntryReport] = {}
         self.by_row: dict[int, EntryReport] = {}
-        self.holds: dict[int, HoldVerdict] = {}
+        self.holds: dict[int, Verdict] = {}
         self.below: dict[int, Counter[EntryVerdict]] = {}
         self.counts: Counter[EntryVerdict] = Counter()
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from PySide6.QtWidgets import QDialog, QWidget
 
-from cachewright.model import Outcome, Plan, Result, StepKind
-from cachewright.report.command import command
+from cachewright.model import Confirm, Outcome, Plan, PlanStep, Result, StepKind
+from cachewright.text import display
 from cachewright_gui import wording
+from cachewright_gui.commandline import repair_command
 from cachewright_gui.dialogs.review_repairs import ReviewRepairs
 from cachewright_gui.session import Session
 from cachewright_gui.widgets.message_bar import MessageBar
+
+_REASONS_SHOWN: Final = 3
 
 
 class RepairFlow:
@@ -32,14 +37,11 @@ class RepairFlow:
         *,
         stale_only: bool = False,
         findings: Collection[str] | None = None,
-        only: StepKind | None = None,
+        only: Collection[StepKind] | None = None,
     ) -> None:
         """Preview the plan for this wish; nothing is done yet."""
         session.plan(
-            partial(self._show, session),
-            stale_only=stale_only,
-            findings=findings,
-            only=None if only is None else {only},
+            partial(self._show, session), stale_only=stale_only, findings=findings, only=only
         )
 
     def undo(self, session: Session, operation: str) -> None:
@@ -49,10 +51,11 @@ class RepairFlow:
     def _show(self, session: Session, plan: Plan) -> None:
         if self.dialog is not None:
             return
+        plan = replace(plan, steps=tuple(one for one in plan.steps if not _by_force(one)))
         if not plan.steps:
             self._messages.show_outcome("There is nothing to repair now.", good=True, action=None)
             return
-        dialog = ReviewRepairs(plan, partial(as_command, session), self._parent)
+        dialog = ReviewRepairs(plan, partial(repair_command, session), self._parent)
         self.dialog = dialog
         dialog.finished.connect(lambda code: self._finished(session, dialog, code))
         dialog.open()
@@ -70,6 +73,7 @@ class RepairFlow:
             summary(outcomes),
             good=len(done) == len(outcomes),
             action=("Undo", last) if last is not None and len(done) == 1 else None,
+            detail="" if len(done) == len(outcomes) else details(outcomes),
         )
         self._history_changed()
 
@@ -81,39 +85,46 @@ class RepairFlow:
         self._history_changed()
 
 
+def _by_force(step: PlanStep) -> bool:
+    """Whether this releases a lock that is not proven dead: only where its evidence is shown."""
+    return step.step in wording.LOCK_STEPS and step.confirm is Confirm.TYPED
+
+
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Counts of what was done, and why anything else was not."""
+    """Counts of what was done, skipped and failed, and the first reasons why."""
+    count = _counted(outcomes)
+    if all(one.result is Result.DONE for one in outcomes):
+        return f"{count} {'cleaned' if _all_locks(outcomes) else 'done'}."
     parts = []
     for result in Result:
-        count = sum(one.result is result for one in outcomes)
-        if count:
-            parts.append(f"{count} {wording.RESULT_WORD[result].lower()}")
+        number = sum(one.result is result for one in outcomes)
+        if number:
+            parts.append(f"{number:,} {wording.RESULT_WORD[result].lower()}")
     reasons = [
         f"{one.subject or wording.shown_step(one.step)}: {one.reason}"
         for one in outcomes
         if one.result is not Result.DONE and one.reason
     ]
-    if all(one.result is Result.DONE for one in outcomes):
-        return f"{wording.plural(len(outcomes), 'repair', 'repairs')} done."
-    head = f"{wording.plural(len(outcomes), 'repair', 'repairs')}: {', '.join(parts)}."
-    return "\n".join([head, *reasons])
+    more = len(reasons) - _REASONS_SHOWN
+    rest = [f"… and {more:,} more; copy the details to read them all."] if more > 0 else []
+    return "\n".join([f"{count}: {', '.join(parts)}.", *reasons[:_REASONS_SHOWN], *rest])
 
 
-def as_command(session: Session, plan: Plan) -> str:
-    """The command that does the same from a terminal."""
-    paths = {step.path for step in plan.steps}
-    steps = {step.step for step in plan.steps}
-    arguments: list[bytes | str] = ["repair", plan.root]
-    for finding in session.state.findings:
-        offered = {offer.step for offer in finding.repairs}
-        if finding.path in paths and offered & steps:
-            arguments += ["--finding", finding.id]
-    for step in sorted(steps):
-        arguments += ["--only", step.value]
-    for project in session.options.projects:
-        arguments += ["--project", project]
-    for source in session.options.sources:
-        arguments += ["--source", source]
-    if session.asked_format:
-        arguments += ["--format", session.asked_format]
-    return command([*arguments, "--apply"])
+def details(outcomes: Sequence[Outcome]) -> str:
+    """Every step on a line of its own: how it ended, what it was about, and why."""
+    return "".join(
+        f"{wording.RESULT_WORD[one.result]}: {wording.shown_step(one.step)}: "
+        f"{display(one.subject)} ({display(one.path)}){': ' if one.reason else ''}"
+        f"{display(one.reason)}\n"
+        for one in outcomes
+    )
+
+
+def _all_locks(outcomes: Sequence[Outcome]) -> bool:
+    return all(one.step in wording.LOCK_STEPS for one in outcomes)
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    if _all_locks(outcomes):
+        return wording.plural(len(outcomes), "stale lock", "stale locks")
+    return wording.plural(len(outcomes), "repair", "repairs")

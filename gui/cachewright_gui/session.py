@@ -29,6 +29,9 @@ from cachewright_gui.store import Recent
 _PACE_MS: Final = 50
 """Shortest time between two updates of what is shown."""
 
+STORE_PAUSE_S: Final = 10.0
+"""Shortest time between the end of one look at a store and the next: each is a request."""
+
 ALL: Final = frozenset(Part)
 T = TypeVar("T")
 
@@ -65,6 +68,7 @@ class Session(QObject):
         self._token = CancelToken()
         self._collector: Collector | None = None
         self._polling = False
+        self._poll_after = 0.0
         self._held_back = False
         self._shut = False
         self._timer = QTimer(self)
@@ -80,6 +84,8 @@ class Session(QObject):
             self.asked_format,
             self.options.projects,
             self.options.sources,
+            self.options.access,
+            only_locks=self.state.only_locks,
         )
 
     def open(self) -> None:
@@ -164,13 +170,26 @@ class Session(QObject):
 
         self._run(lambda: self._backend.undo(operation), ended, self._repair_failed)
 
-    def poll_locks(self) -> None:
-        """Look at the locks once more, if nothing else runs."""
+    def unlocking(
+        self,
+        lock: LockReport,
+        done: Callable[[Plan], None],
+        refused: Callable[[BaseException], None],
+    ) -> None:
+        """Have the plan made that releases this lock; nothing is done yet."""
         bench = self._bench
-        if bench is None or self.state.busy or self._polling or self.state.result is None:
+        if bench is not None and not self.state.busy:
+            self._run(partial(bench.unlocking, lock), done, refused)
+
+    def poll_locks(self) -> None:
+        """Look at the locks once more if nothing else runs; at a store only now and then."""
+        bench = self._bench
+        if bench is None or self._polling or not self.state.rests:
+            return
+        if time.monotonic() < self._poll_after:
             return
         self._polling = True
-        self._run(bench.locks, self._locks_seen, self._poll_failed)
+        self._run(partial(_looked, bench), self._locks_seen, self._poll_failed)
 
     def pause(self) -> None:
         self._token.pause()
@@ -225,6 +244,7 @@ class Session(QObject):
         self._bench = bench
         self.state.title = bench.title
         self.state.format_name = bench.format_name
+        self.state.only_locks = not bench.holds_entries
         self._calm()
         if self._token.cancelled:
             self._tell(*ALL)
@@ -261,13 +281,16 @@ class Session(QObject):
         self._calm()
         self._tell(Part.PHASE, Part.PROGRESS)
 
-    def _check_done(self, result: CheckResult) -> None:
+    def _check_done(self, ended: tuple[CheckResult, tuple[str, ...]]) -> None:
         self._held_back = False
         self._show_news()
         state = self.state
-        state.result = result
+        state.result, state.notes = ended
+        result = state.result
         state.locks, state.staging, state.findings = result.locks, result.staging, result.findings
         state.looked_ns = result.finished_ns or time.time_ns()
+        state.poll_error = ""
+        self._pause_polls()
         self._rest()
         self._tell(*ALL)
         self.checked.emit()
@@ -288,15 +311,31 @@ class Session(QObject):
         self.failed.emit(failure(error))
         self.check()
 
-    def _locks_seen(self, locks: tuple[LockReport, ...]) -> None:
+    def _locks_seen(self, seen: tuple[tuple[LockReport, ...], tuple[str, ...]]) -> None:
         self._polling = False
-        if locks != self.state.locks and not self.state.busy:
-            self.state.locks = locks
-            self._tell(Part.LOCKS)
+        self._pause_polls()
+        state = self.state
+        if state.busy or (*seen, "") == (state.locks, state.notes, state.poll_error):
+            return
+        state.locks, state.notes = seen
+        state.poll_error = ""
+        self._tell(Part.LOCKS)
 
     def _poll_failed(self, error: BaseException) -> None:
+        """Told once until a look succeeds, not each second; what was seen before stays."""
         self._polling = False
-        self.failed.emit(failure(error))
+        self._pause_polls()
+        if self.state.busy:
+            return
+        told, is_news = failure(error), not self.state.poll_error
+        self.state.poll_error = told.text
+        self._tell(Part.LOCKS)
+        if is_news:
+            self.failed.emit(told)
+
+    def _pause_polls(self) -> None:
+        pause = STORE_PAUSE_S if self.state.is_store else 0.0
+        self._poll_after = time.monotonic() + pause
 
     def _news_waits(self) -> None:
         if not self._shut and not self._timer.isActive():
@@ -345,7 +384,13 @@ class Session(QObject):
         self.changed.emit(frozenset(parts))
 
 
-def _checked(bench: Bench, collector: Collector, token: CancelToken) -> CheckResult:
+def _checked(
+    bench: Bench, collector: Collector, token: CancelToken
+) -> tuple[CheckResult, tuple[str, ...]]:
     result = bench.check(collector, token)
     collector.finish(result, bench.tree)
-    return result
+    return result, bench.notes()
+
+
+def _looked(bench: Bench) -> tuple[tuple[LockReport, ...], tuple[str, ...]]:
+    return bench.locks(), bench.notes()

@@ -67,7 +67,12 @@ class Sessions(QObject):
         return repairing
 
     def _begin(self, opened: Recent, options: Options | None) -> Session:
-        chosen = options or replace(self._options, projects=opened.projects, sources=opened.sources)
+        chosen = options or replace(
+            self._options,
+            projects=opened.projects,
+            sources=opened.sources,
+            access=opened.access,
+        )
         session = Session(
             opened.root,
             opened.format_name,

@@ -14,6 +14,7 @@ from cachewright.model import (
     Progress,
     StagingReport,
 )
+from cachewright.text import is_address
 from cachewright_gui.inventory_view import Inventory, Marks
 
 
@@ -29,7 +30,11 @@ class Phase(StrEnum):
 
 @dataclass(slots=True)
 class State:
-    """What is known of the cache now; read by the window, written by its session only."""
+    """What is known of the cache now; read by the window, written by its session only.
+
+    ``only_locks``: no content can lie here, only locks.  ``notes`` are sentences about locks
+    that cannot be shown; ``poll_error`` says why the locks could not be looked at again.
+    """
 
     root: bytes
     title: str = ""
@@ -43,11 +48,22 @@ class State:
     scan: int = 0
     marks: Marks = field(default_factory=Marks)
     locks: tuple[LockReport, ...] = ()
+    notes: tuple[str, ...] = ()
+    poll_error: str = ""
     staging: tuple[StagingReport, ...] = ()
     findings: tuple[Finding, ...] = ()
     result: CheckResult | None = None
     error: str = ""
     looked_ns: int = 0
+    only_locks: bool = False
+
+    def __post_init__(self) -> None:
+        self.only_locks = self.only_locks or self.is_store
+
+    @property
+    def is_store(self) -> bool:
+        """Whether this is reached over a network, and has no files of its own."""
+        return is_address(self.root)
 
     @property
     def busy(self) -> bool:
@@ -57,6 +73,11 @@ class State:
     def rests(self) -> bool:
         """Nothing runs, and there is a result to act upon."""
         return not self.busy and self.result is not None
+
+    def lock_at(self, path: bytes, id_: str | None = None) -> LockReport | None:
+        """The lock at that place, with that ID where one is given."""
+        fitting = (one for one in self.locks if one.path == path and id_ in {None, one.id})
+        return next(fitting, None)
 
     @property
     def counts(self) -> Counter[EntryVerdict]:

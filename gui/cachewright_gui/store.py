@@ -6,11 +6,12 @@ Roots are kept as hexadecimal, so that no byte of them passes through a QString'
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from cachewright.model import Access
 from cachewright_gui.theme import Choice
 
 _KEPT: Final = 12
@@ -18,13 +19,15 @@ _KEPT: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """A cache opened before, and what it was opened with."""
+    """A cache or store opened before, and what it was opened with."""
 
     root: bytes
     title: str = ""
     format_name: str | None = None
     projects: tuple[bytes, ...] = ()
     sources: tuple[bytes, ...] = ()
+    access: Access = field(default_factory=Access)
+    only_locks: bool = False
 
     def as_text(self) -> str:
         return json.dumps(
@@ -34,6 +37,8 @@ class Recent:
                 "format": self.format_name,
                 "projects": [one.hex() for one in self.projects],
                 "sources": [one.hex() for one in self.sources],
+                "access": asdict(self.access),
+                "only_locks": self.only_locks,
             }
         )
 
@@ -48,9 +53,21 @@ class Recent:
                 None if data["format"] is None else str(data["format"]),
                 tuple(bytes.fromhex(one) for one in data["projects"]),
                 tuple(bytes.fromhex(one) for one in data["sources"]),
+                _access(data.get("access", {})),
+                bool(data.get("only_locks", False)),
             )
         except (ValueError, KeyError, TypeError):
             return None
+
+
+def _access(data: dict[str, Any]) -> Access:
+    """Settings of an older version name nothing; damaged ones are no settings."""
+    for name in ("endpoint_url", "profile", "region"):
+        if not isinstance(data.get(name), str | None):
+            raise TypeError(name)
+    if not isinstance(data.get("path_style"), bool | None):
+        raise TypeError("path_style")
+    return Access(**{**data, "timeout_s": float(data.get("timeout_s", Access().timeout_s))})
 
 
 class Store:

@@ -16,57 +16,18 @@ from cachewright.model import (
     Finding,
     Holder,
     HoldVerdict,
-    LockReport,
     RepairOffer,
-    Says,
     StagingReport,
     StepKind,
 )
 from cachewright.text import display
 from cachewright.workbench import HistoryItem
-from cachewright_gui import icons, wording
+from cachewright_gui import icons, lock_words, wording
+from cachewright_gui.fact_words import headline
 from cachewright_gui.models import lists
 from cachewright_gui.models.report_model import Chip
 from cachewright_gui.theme import SAYS_TONE, Tone
 
-_FACT_WORD: Final[dict[tuple[str, Says], str]] = {
-    ("digest", Says.GOOD): "Checksum fits",
-    ("digest", Says.BAD): "Checksum differs",
-    ("checksum", Says.BAD): "Checksum differs",
-    ("open-files", Says.DEAD): "Nobody has it open",
-    ("open-files", Says.ALIVE): "A process has it open",
-    ("open-files", Says.UNKNOWN): "Open files could not all be seen",
-    ("unchanged", Says.DEAD): "Not changing",
-    ("unchanged", Says.ALIVE): "It is changing",
-    ("unchanged", Says.UNKNOWN): "A second look is missing",
-    ("uninspected", Says.UNKNOWN): "Some processes are hidden",
-    ("read", Says.UNKNOWN): "Could not be read",
-    ("flock", Says.DEAD): "No flock lock",
-    ("flock", Says.ALIVE): "Locked with flock",
-    ("flock", Says.UNKNOWN): "The flock lock could not be asked for",
-    ("posix-lock", Says.DEAD): "No POSIX lock",
-    ("posix-lock", Says.ALIVE): "Locked with a POSIX lock",
-    ("posix-lock", Says.UNKNOWN): "The POSIX lock could not be asked for",
-    ("age", Says.DEAD): "Old enough to judge",
-    ("age", Says.UNKNOWN): "Too young to judge",
-    ("clock", Says.UNKNOWN): "No clock to judge by",
-    ("contents", Says.DEAD): "What it holds",
-    ("contents", Says.ALIVE): "It holds more than a writer leaves",
-    ("filesystem", Says.DEAD): "Local file system",
-    ("filesystem", Says.UNKNOWN): "Others may use this file system",
-    ("gate", Says.DEAD): "The tool's own lock is free",
-    ("gate", Says.ALIVE): "The tool's own lock is held",
-    ("known-shape", Says.DEAD): "A known kind of staging",
-    ("mounts", Says.ALIVE): "Something is mounted in it",
-    ("mounts", Says.UNKNOWN): "Mounts are not known",
-    ("readable", Says.UNKNOWN): "Not all of it could be read",
-    ("sole-opener", Says.DEAD): "The kernel agrees: nobody has it open",
-    ("sole-opener", Says.ALIVE): "The kernel says somebody has it open",
-    ("sole-opener", Says.UNKNOWN): "The kernel could not say who has it open",
-    ("uninspected", Says.DEAD): "Nobody can be hidden",
-    ("lock-file", Says.DEAD): "The lock file is a plain file",
-    ("lock-file", Says.UNKNOWN): "The lock file is odd",
-}
 _FILES_SHOWN: Final = 12
 
 
@@ -100,13 +61,15 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A button.  ``findings`` and ``only`` say which plan it previews; ``undo`` what it undoes."""
+    """A button.  ``findings`` and ``only`` say which plan it previews, ``undo`` what it undoes;
+    ``unlock`` is the place and ID of a lock that it asks to release."""
 
     label: str
     primary: bool = False
     findings: tuple[str, ...] = ()
     only: StepKind | None = None
     undo: str = ""
+    unlock: tuple[bytes, str] | None = None
 
 
 Item = Bullet | Fact | Words | Offer
@@ -135,56 +98,44 @@ def of_finding(finding: Finding, title: str, entry: EntryReport | None) -> Story
     expected = finding.expected or (entry.expected if entry is not None else ())
     actual = finding.actual or (entry.actual if entry is not None else ())
     sections = [
-        Section("Why", _bullets(evidence)),
+        Section("Why", bullets(evidence)),
         Section("Checksums", _digests(expected, actual)),
         Section("Files", _names(finding.files)),
-        Section("Held by", _holders(finding.holders)),
+        Section("Held by", holding(finding.holders)),
         Section("Vouched for by", _vouchers(expected)),
         Section("Used by", _users(entry)),
-        Section("Repair", _repair(finding)),
-        Section("Where", _place(finding.path, entry)),
+        Section("Repair", repairs_of(finding)),
+        Section("Where", place_of(finding.path, entry)),
     ]
     chip = lists.finding_chip(finding)
-    return _story(title, chip, finding.explanation, sections, finding.path)
+    return assembled(title, chip, finding.explanation, sections, finding.path)
 
 
 def of_entry(entry: EntryReport, findings: Sequence[Finding]) -> Story:
     """An entry of the cache, with the repairs of the findings about it."""
-    repairs = tuple(item for one in findings if one.repairs for item in _repair(one))
+    repairs = tuple(item for one in findings if one.repairs for item in repairs_of(one))
     sections = [
-        Section("Why", _bullets(entry.evidence)),
+        Section("Why", bullets(entry.evidence)),
         Section("Checksums", _digests(entry.expected, entry.actual)),
-        Section("Held by", _holders(entry.holders)),
+        Section("Held by", holding(entry.holders)),
         Section("Vouched for by", _vouchers(entry.expected)),
         Section("Used by", _users(entry)),
         Section("Repair", repairs),
-        Section("Where", _place(entry.path, entry)),
+        Section("Where", place_of(entry.path, entry)),
     ]
     title = f"{entry.title} {entry.subtitle}".strip()
-    return _story(title, lists.chip(entry.verdict), entry.why, sections, entry.path)
-
-
-def of_lock(lock: LockReport, finding: Finding | None) -> Story:
-    owner = tuple(Fact(name, value) for name, value in lock.owner.items() if value)
-    sections = [
-        Section("Why", _bullets(lock.evidence)),
-        Section("Held by", _holders(lock.holders)),
-        Section("The lock says", owner),
-        Section("Repair", _repair(finding) if finding is not None else _nothing_to_do(lock)),
-        Section("Where", (*_place(lock.path, None), Fact("Lock ID", lock.id, mono=True))),
-    ]
-    return _story(lock.subject, lists.chip(lock.verdict), lock.explanation, sections, lock.path)
+    return assembled(title, lists.chip(entry.verdict), entry.why, sections, entry.path)
 
 
 def of_staging(place: StagingReport, finding: Finding | None) -> Story:
     sections = [
-        Section("Why", _bullets(place.evidence)),
-        Section("Held by", _holders(place.holders)),
-        Section("Repair", _repair(finding) if finding is not None else ()),
-        Section("Where", _place(place.path, None)),
+        Section("Why", bullets(place.evidence)),
+        Section("Held by", holding(place.holders)),
+        Section("Repair", repairs_of(finding) if finding is not None else ()),
+        Section("Where", place_of(place.path, None)),
     ]
     chip = lists.staging_chip(place.verdict)
-    return _story(place.name, chip, place.explanation, sections, place.path)
+    return assembled(place.name, chip, place.explanation, sections, place.path)
 
 
 def of_history(item: HistoryItem) -> Story:
@@ -201,10 +152,10 @@ def of_history(item: HistoryItem) -> Story:
     sections = [
         Section("What happened", (when, *reason)),
         Section("Undo", actions),
-        Section("Where", (*_place(item.path, None), Fact("Journal ID", item.id, mono=True))),
+        Section("Where", (*place_of(item.path, None), Fact("Journal ID", item.id, mono=True))),
     ]
     title = f"{wording.STEP_TITLE[item.step]}: {item.subject}"
-    return _story(title, lists.history_chip(item), "", sections, item.path)
+    return assembled(title, lists.history_chip(item), "", sections, item.path)
 
 
 def of_path(path: bytes, size: int, files: int, changed_ns: int) -> Story:
@@ -215,23 +166,23 @@ def of_path(path: bytes, size: int, files: int, changed_ns: int) -> Story:
         Fact("Changed", wording.age(changed_ns), hint=wording.exact_time(changed_ns)),
     )
     name = display(path.rsplit(b"/", 1)[-1])
-    sections = [Section("What it is", facts), Section("Where", _place(path, None))]
-    return _story(name, None, "", sections, path)
+    sections = [Section("What it is", facts), Section("Where", place_of(path, None))]
+    return assembled(name, None, "", sections, path)
 
 
-def _story(
+def assembled(
     title: str, chip: Chip | None, lead: str, sections: Sequence[Section], path: bytes
 ) -> Story:
     return Story(title, chip, lead, tuple(one for one in sections if one.items), path)
 
 
-def _bullets(evidence: Sequence[Evidence]) -> tuple[Item, ...]:
+def bullets(evidence: Sequence[Evidence]) -> tuple[Item, ...]:
     return tuple(
         Bullet(
             icons.SAYS_ICON[one.says],
             SAYS_TONE[one.says],
             wording.SAYS_WORD[one.says],
-            _FACT_WORD.get((one.fact, one.says), wording.in_words(one.fact)),
+            headline(one),
             one.detail,
         )
         for one in evidence
@@ -261,17 +212,24 @@ def _names(names: Sequence[bytes]) -> tuple[Item, ...]:
     return tuple(shown)
 
 
-def _holders(holders: Sequence[Holder]) -> tuple[Item, ...]:
+def holding(holders: Sequence[Holder]) -> tuple[Item, ...]:
     return tuple(
         Bullet(
             "alive",
             Tone.BUSY,
             "in use",
-            f"pid {one.pid}, {one.user}{', stopped' if one.state == 'stopped' else ''}",
-            f"{one.command}\nsince {wording.exact_time(one.started_ns)}; {', '.join(one.how)}",
+            lock_words.titled(one),
+            _about(one),
         )
         for one in holders
     )
+
+
+def _about(holder: Holder) -> str:
+    """Command, user, since when, and how it holds what it holds, each on a line."""
+    since = wording.exact_time(holder.started_ns)
+    who = ", ".join(part for part in (holder.user, since and f"since {since}") if part)
+    return "\n".join(part for part in (holder.command, who, lock_words.ways(holder.how)) if part)
 
 
 def _vouchers(expected: Sequence[ExpectedDigest]) -> tuple[Item, ...]:
@@ -284,14 +242,14 @@ def _users(entry: EntryReport | None) -> tuple[Item, ...]:
     return tuple(Fact("", lists.shown_path(one), mono=True) for one in users)
 
 
-def _place(path: bytes, entry: EntryReport | None) -> tuple[Item, ...]:
+def place_of(path: bytes, entry: EntryReport | None) -> tuple[Item, ...]:
     items: list[Item] = [Fact("", lists.shown_path(path), mono=True)]
     if entry is not None and entry.link_target is not None:
         items.append(Fact("leads to", lists.shown_path(entry.link_target), mono=True))
     return tuple(items)
 
 
-def _repair(finding: Finding) -> tuple[Item, ...]:
+def repairs_of(finding: Finding) -> tuple[Item, ...]:
     if not finding.repairs:
         return (Words(_why_none(finding)),)
     best = finding.repairs[0]
@@ -322,9 +280,3 @@ def _why_none(finding: Finding) -> str:
     if finding.verdict is HoldVerdict.UNPROVEN:
         return "None: nobody is proven to hold it, and nobody is proven gone."
     return "None is offered: Cachewright leaves this alone."
-
-
-def _nothing_to_do(lock: LockReport) -> tuple[Item, ...]:
-    if lock.verdict is HoldVerdict.FREE:
-        return (Words("Nobody holds this. Nothing to clean: the file is only a place to lock."),)
-    return ()

@@ -148,6 +148,10 @@ QPushButton[primary="true"]:enabled {
   border-color: palette(highlight); font-weight: 600;
 }
 QPushButton[primary="true"]:enabled:focus { border-color: palette(window-text); }
+QPushButton[danger="true"]:enabled {
+  background: #c22f29; color: #ffffff; border-color: #c22f29; font-weight: 600;
+}
+QPushButton[danger="true"]:enabled:focus { border-color: palette(window-text); }
 QHeaderView { background: palette(base); }
 QHeaderView::section {
   background: palette(base); color: palette(placeholder-text); border: none;
@@ -165,7 +169,12 @@ QTabBar::tab:selected:focus { background: palette(midlight); }
 QLineEdit, QListWidget {
   border: 1px solid palette(mid); border-radius: 6px; padding: 4px 7px; background: palette(base);
 }
+QLineEdit[readOnly="true"] { background: palette(window); border-color: transparent; }
 QLineEdit:focus, QListWidget:focus { border: 2px solid palette(highlight); padding: 3px 6px; }
+QScrollArea { border: 1px solid transparent; }
+QScrollArea[frameShape="6"] { border-color: palette(mid); border-radius: 6px; }
+QScrollArea:focus, QPlainTextEdit:focus { border: 1px solid palette(highlight); }
+QPlainTextEdit { border: 1px solid transparent; background: palette(base); }
 QSplitter::handle { background: palette(mid); }
 QMenuBar { background: palette(window); }
 QScrollBar { background: transparent; border: none; margin: 0; }

@@ -34,6 +34,7 @@ from cachewright_gui.session import Session
 from cachewright_gui.sessions import Sessions
 from cachewright_gui.state import State
 from cachewright_gui.store import Recent, Store
+from cachewright_gui.unlock_flow import UnlockFlow
 from cachewright_gui.widgets.message_bar import MessageBar
 from cachewright_gui.widgets.progress_strip import ProgressStrip, running_words
 from cachewright_gui.widgets.sidebar import Place, Sidebar
@@ -75,7 +76,15 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.actions_ = Actions(self)
         self.repairs = RepairFlow(self, self.messages, self._read_history)
-        self.commands = Commands(self, self.actions_, self.sessions, self.repairs, store)
+        self.unlocks = UnlockFlow(self, self.messages, self._read_history)
+        self.commands = Commands(
+            self,
+            self.actions_,
+            self.sessions,
+            repairs=self.repairs,
+            unlocks=self.unlocks,
+            store=store,
+        )
         self._wire()
         self._restore()
         self._tick = QTimer(self)
@@ -157,6 +166,7 @@ class MainWindow(QMainWindow):
         self.sidebar.wanted.connect(self._place_wanted)
         self.start.wanted.connect(self._place_wanted)
         self.cache.turned.connect(self._page_turned)
+        self.cache.selected.connect(self._show_lock_actions)
         self.jobs.failed.connect(self._job_failed)
         self.sessions.changed.connect(self._session_changed)
         self.sessions.failed.connect(self.show_failure)
@@ -216,6 +226,7 @@ class MainWindow(QMainWindow):
         self._show_places()
         if session is self.session:
             self._show_parts(session.state, parts)
+        self.unlocks.follow(session)
 
     def _remember_opened(self, opened: Recent) -> None:
         if opened not in self._recent[:1]:
@@ -267,11 +278,25 @@ class MainWindow(QMainWindow):
         for name, words in (("undo", "Undo"), ("undo-last", "Undo last")):
             self.actions_[name].setEnabled(can_undo)
             self.actions_[name].setText(caption(words + what))
+        self._show_lock_actions()
+
+    @Slot()
+    def _show_lock_actions(self) -> None:
+        state = self.session.state if self.session is not None else None
+        lock = self.cache.selected_lock() if state is not None else None
+        self.actions_.show_lock(state, lock)
 
     @Slot()
     def _tick_over(self) -> None:
+        """A second has passed: what is in front is looked at again, and nothing else."""
         self.cache.tick()
-        if self.session is not None and self.cache.page == LOCKS:
+        if self.unlocks.watching is not None:
+            self.unlocks.watching.poll_locks()
+        elif self.cache.page == LOCKS and self.isVisible() and not self.isMinimized():
+            self._poll_locks()
+
+    def _poll_locks(self) -> None:
+        if self.session is not None:
             self.session.poll_locks()
 
     @Slot(object)
@@ -284,8 +309,8 @@ class MainWindow(QMainWindow):
     def _page_turned(self, page: int) -> None:
         if page == HISTORY:
             self._read_history()
-        elif page == LOCKS and self.session is not None:
-            self.session.poll_locks()
+        elif page == LOCKS:
+            self._poll_locks()
 
     @Slot(object)
     def _job_failed(self, error: BaseException) -> None:

@@ -64,7 +64,14 @@ STEP_TITLE: Final[dict[StepKind, str]] = {
     StepKind.REPUBLISH_ENTRY: "Re-publish",
     StepKind.RESTORE_EXEC_BIT: "Restore execute bit",
     StepKind.DROP_POISONED_CHECKSUM: "Drop wrong checksum",
+    StepKind.RELEASE_OBJECT_LOCK: "Release lock",
+    StepKind.RELEASE_LEASE: "Release lease",
 }
+
+LOCK_STEPS: Final = frozenset(
+    {StepKind.QUARANTINE_LOCK, StepKind.RELEASE_OBJECT_LOCK, StepKind.RELEASE_LEASE}
+)
+"""What takes a lock away."""
 
 STEP_EFFECT: Final[dict[StepKind, str]] = {
     StepKind.QUARANTINE_STAGING: "The staging place is moved to quarantine.",
@@ -81,6 +88,10 @@ STEP_EFFECT: Final[dict[StepKind, str]] = {
         "The lock file is written anew without the wrong checksum. The old lock file goes to "
         "quarantine."
     ),
+    StepKind.RELEASE_OBJECT_LOCK: (
+        "The lock's record is deleted from the store if it is still exactly this one."
+    ),
+    StepKind.RELEASE_LEASE: "The lease is deleted if it is still exactly this one.",
 }
 
 SAYS_WORD: Final[dict[Says, str]] = {

@@ -52,7 +52,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one step.  ``undo`` is the journal's ID to undo it by, if it was done."""
+    """What became of one step.  ``undo`` is the journal's ID to undo it by, if it was done.
+    ``wants`` is a further key of the confirmations, without which the step was refused."""
 
     step: StepKind | None
     path: bytes
@@ -60,3 +61,4 @@ class Outcome:
     reason: str
     undo: str | None = None
     subject: str = ""
+    wants: str = ""

@@ -1,4 +1,4 @@
-"""Which cache to open, as what, and where records and good copies lie."""
+"""Which cache or store to open, as what, and where records and good copies lie."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cachewright.text import display, is_text
+from cachewright.text import display, is_address, is_text
+from cachewright_gui.dialogs.access import AccessFields
 from cachewright_gui.models.lists import shown_path
 from cachewright_gui.plain import PlainLabel, WrapLabel
 from cachewright_gui.store import Recent
@@ -80,7 +81,8 @@ class PathList(QWidget):
 
 
 class OpenCache(QDialog):
-    """Accepted only with a directory that exists; ``picked`` is then what to open."""
+    """Accepted only with a directory that exists, or an address; ``picked`` is then what to
+    open.  What a directory needs is shown for directories, what a store needs for addresses."""
 
     def __init__(
         self,
@@ -90,12 +92,15 @@ class OpenCache(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Open cache")
+        self.setObjectName("open-cache")
         self._start = start
+        self._of_directories: list[QWidget] = []
         self.path = QLineEdit()
-        self.path.setPlaceholderText("The cache's top directory")
+        self.path.setPlaceholderText("A directory, s3://bucket/prefix or dynamodb://table")
         self.path.setMinimumWidth(380)
         self.browse = QPushButton("Browse…")
         self.browse.setAutoDefault(False)
+        self._of_directories.append(self.browse)
         self.kind = QComboBox()
         self.kind.addItem("Recognise by itself", None)
         for name, title in formats:
@@ -105,6 +110,7 @@ class OpenCache(QDialog):
         self.sources = PathList(
             "Mirrors and other places of good copies", start.sources if start else ()
         )
+        self.access = AccessFields(start.access if start else None)
         self.go = QPushButton("Open")
         self.go.setDefault(True)
         self.go.setProperty("primary", True)
@@ -112,6 +118,7 @@ class OpenCache(QDialog):
         self.cancel.setAutoDefault(False)
         self.browse.clicked.connect(self._browse_clicked)
         self.path.textChanged.connect(self._look)
+        self.access.changed.connect(self._look)
         self.go.clicked.connect(self.accept)
         self.cancel.clicked.connect(self.reject)
         if start is not None:
@@ -127,12 +134,16 @@ class OpenCache(QDialog):
         text = self.path.text().strip()
         if self._start is not None and text == display(self._start.root):
             return self._start.root
-        return os.fsencode(os.path.expanduser(text))
+        raw = os.fsencode(text)
+        return raw if is_address(raw) else os.fsencode(os.path.expanduser(text))
 
     @property
     def picked(self) -> Recent:
+        root = self.root
+        if is_address(root):
+            return Recent(root, access=self.access.access, only_locks=True)
         return Recent(
-            os.path.abspath(self.root),
+            os.path.abspath(root),
             "",
             self.kind.currentData(),
             self.projects.paths,
@@ -141,6 +152,7 @@ class OpenCache(QDialog):
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
+        grid.setColumnMinimumWidth(0, 84)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(10)
         top = Qt.AlignmentFlag.AlignTop
@@ -148,7 +160,7 @@ class OpenCache(QDialog):
         line.addWidget(self.path, 1)
         line.addWidget(self.browse)
         rows: list[tuple[str, QWidget | None]] = [
-            ("Directory", None),
+            ("Open", None),
             ("Kind", self.kind),
             ("Projects", self.projects),
             ("Good copies", self.sources),
@@ -161,6 +173,7 @@ class OpenCache(QDialog):
             else:
                 label.setBuddy(widget)
                 grid.addWidget(widget, row, 1)
+                self._of_directories += [label, widget]
             grid.addWidget(label, row, 0, top if row > 1 else Qt.AlignmentFlag.AlignVCenter)
         hint = WrapLabel(
             "Projects: where lock files lie that say what the content should be. "
@@ -168,6 +181,7 @@ class OpenCache(QDialog):
         )
         hint.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         grid.addWidget(hint, len(rows), 1)
+        self._of_directories.append(hint)
         buttons = QHBoxLayout()
         buttons.addWidget(self.problem, 1)
         buttons.addWidget(self.cancel)
@@ -176,14 +190,27 @@ class OpenCache(QDialog):
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(16)
         column.addLayout(grid)
+        column.addWidget(self.access)
+        column.addStretch(1)
         column.addLayout(buttons)
 
     @Slot()
     def _look(self) -> None:
         root = self.root
-        there = bool(root) and os.path.isdir(root)
-        self.go.setEnabled(there)
-        self.problem.setText("" if there or not root else "There is no such directory.")
+        is_store = is_address(root)
+        for widget in self._of_directories:
+            widget.setVisible(not is_store)
+        self.access.setVisible(is_store)
+        problem = self._problem_with(root)
+        self.go.setEnabled(bool(root) and not problem)
+        self.problem.setText(problem)
+
+    def _problem_with(self, root: bytes) -> str:
+        if is_address(root):
+            if not root.partition(b"://")[2].strip(b"/"):
+                return "The address names nothing yet."
+            return self.access.problem
+        return "" if not root or os.path.isdir(root) else "There is no such directory."
 
     @Slot()
     def _browse_clicked(self) -> None:

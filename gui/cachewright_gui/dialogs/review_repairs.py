@@ -80,15 +80,15 @@ class StepRow(QWidget):
     def _ask_to_type(self, grid: QGridLayout) -> None:
         self.box.setEnabled(False)
         self.box.setToolTip(tooltip("Type the name to include this step."))
-        ask = WrapLabel(f"Not proven. To include it, type: {self.step.subject}")
-        self.typed.setAccessibleName(f"Type {display(self.step.subject)} to include this step")
+        ask = WrapLabel(f"Not proven. To include it, type: {self.step.wanted}")
+        self.typed.setAccessibleName(f"Type {display(self.step.wanted)} to include this step")
         self.typed.textChanged.connect(self._compare)
         grid.addWidget(ask, 4, 1, 1, 2)
         grid.addWidget(self.typed, 5, 1, 1, 2)
 
     @Slot(str)
     def _compare(self, typed: str) -> None:
-        self.box.setChecked(typed.strip() == display(self.step.subject))
+        self.box.setChecked(typed.strip() == display(self.step.wanted).strip())
         self.changed.emit()
 
     @Slot(bool)
@@ -134,7 +134,7 @@ class ReviewRepairs(QDialog):
     def confirmations(self) -> dict[str, str]:
         """For each agreed step that had to be typed: its ID and what was asked for."""
         return {
-            row.step.id: row.step.subject
+            row.step.id: row.step.wanted
             for row in self.rows
             if row.agreed and row.step.confirm is Confirm.TYPED
         }

@@ -1,4 +1,4 @@
-"""The columns of the Problems, Locks, Staging and History tables."""
+"""The columns of the Problems, Staging and History tables."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from cachewright.model import (
     Finding,
     FindingKind,
     HoldVerdict,
-    LockKind,
-    LockReport,
     Result,
     Severity,
     StagingReport,
@@ -21,12 +19,12 @@ from cachewright.model import (
 )
 from cachewright.text import display
 from cachewright.workbench import HistoryItem
-from cachewright_gui import wording
+from cachewright_gui import lock_words, wording
 from cachewright_gui.icons import RESULT_ICON, VERDICT_ICON
 from cachewright_gui.models.report_model import Chip, Column, ReportModel
 from cachewright_gui.theme import RESULT_TONE, TONE, Tone
 
-_WEIGHT: Final[dict[Verdict, int]] = {
+WEIGHT: Final[dict[Verdict, int]] = {
     verdict: weight
     for weight, verdict in enumerate[Verdict](
         (
@@ -46,15 +44,12 @@ _WEIGHT: Final[dict[Verdict, int]] = {
     )
 }
 
-_KIND_WORD: Final = {
-    LockKind.FLOCK: "Kernel lock (flock)",
-    LockKind.POSIX: "Kernel lock (POSIX)",
-    LockKind.OFD: "Kernel lock (OFD)",
-    LockKind.LEASE: "Lease",
-    LockKind.EXISTENCE: "Lock by existence",
-    LockKind.INFO_FILE: "Lock note",
-    LockKind.OBJECT: "Object-store lock",
+
+_NOTICES: Final = {
+    FindingKind.NOT_A_LOCK: "Not a lock",
+    FindingKind.STATE_ELSEWHERE: "Elsewhere",
 }
+"""What is told of and has no verdict."""
 
 
 def chip(verdict: Verdict) -> Chip:
@@ -71,6 +66,8 @@ def finding_chip(finding: Finding) -> Chip:
     """A finding's verdict; a finding about an entry that is itself sound says what it is."""
     if finding.kind is FindingKind.LIVE_STAGING:
         return staging_chip(HoldVerdict.HELD)
+    if finding.kind in _NOTICES:
+        return Chip(_NOTICES[finding.kind], "notice", Tone.NEUTRAL)
     if finding.verdict is EntryVerdict.OK:
         is_problem = finding.severity is Severity.PROBLEM
         tone = Tone.WARN if is_problem else Tone.NEUTRAL
@@ -124,7 +121,7 @@ def problems() -> ReportModel[Problem]:
             Column(
                 "Verdict",
                 lambda one: finding_chip(one.finding).word,
-                lambda one: _WEIGHT[one.finding.verdict],
+                lambda one: WEIGHT[one.finding.verdict],
                 124,
                 chip=lambda one: finding_chip(one.finding),
             ),
@@ -150,7 +147,7 @@ def problems() -> ReportModel[Problem]:
                 "Age",
                 lambda one: wording.age(one.finding.changed_ns),
                 lambda one: -one.finding.changed_ns,
-                112,
+                118,
                 hint=lambda one: wording.exact_time(one.finding.changed_ns),
                 spare=2,
             ),
@@ -158,7 +155,7 @@ def problems() -> ReportModel[Problem]:
                 "Repair",
                 lambda one: repair_words(one.finding),
                 lambda one: repair_words(one.finding),
-                160,
+                154,
                 hint=lambda one: offer.why if (offer := one.finding.repair) is not None else "",
                 spare=1,
             ),
@@ -166,7 +163,7 @@ def problems() -> ReportModel[Problem]:
         key=lambda one: one.finding.id,
         default_order=lambda one: (
             one.finding.severity is not Severity.PROBLEM,
-            _WEIGHT[one.finding.verdict],
+            WEIGHT[one.finding.verdict],
             one.title.casefold(),
             one.finding.path,
         ),
@@ -174,59 +171,17 @@ def problems() -> ReportModel[Problem]:
     )
 
 
-def holder_words(report: LockReport | StagingReport) -> str:
+def holder_words(report: StagingReport) -> str:
     """Who holds it: the first by name, the others by number."""
     if not report.holders:
         return ""
-    first = report.holders[0]
-    name = first.command.split(" ")[0].rsplit("/", 1)[-1]
-    words = f"{name} (pid {first.pid}{', stopped' if first.state == 'stopped' else ''})"
+    words = lock_words.titled(report.holders[0])
     more = len(report.holders) - 1
     return f"{words} and {more} more" if more else words
 
 
-def _holders_hint(report: LockReport | StagingReport) -> str:
+def _holders_hint(report: StagingReport) -> str:
     return "\n".join(f"{one.pid}: {one.command}" for one in report.holders)
-
-
-def locks() -> ReportModel[LockReport]:
-    return ReportModel(
-        (
-            Column(
-                "Verdict",
-                lambda one: chip(one.verdict).word,
-                lambda one: _WEIGHT[one.verdict],
-                124,
-                chip=lambda one: chip(one.verdict),
-            ),
-            Column(
-                "Lock",
-                lambda one: one.subject,
-                lambda one: one.subject.casefold(),
-                detail=lambda one: one.explanation,
-                hint=lambda one: f"{one.subject}\n{one.explanation}\n{shown_path(one.path)}",
-            ),
-            Column("Holder", holder_words, holder_words, 176, hint=_holders_hint, spare=1),
-            Column(
-                "Kind",
-                lambda one: _KIND_WORD[one.kind],
-                lambda one: one.kind.value,
-                148,
-                spare=3,
-            ),
-            Column(
-                "Age",
-                lambda one: wording.age(one.changed_ns),
-                lambda one: -one.changed_ns,
-                112,
-                hint=lambda one: wording.exact_time(one.changed_ns),
-                spare=2,
-            ),
-        ),
-        key=lambda one: (one.path, one.id),
-        default_order=lambda one: (_WEIGHT[one.verdict], one.subject.casefold(), one.path),
-        glance=lambda one: (one.verdict, holder_words(one)),
-    )
 
 
 def staging() -> ReportModel[StagingReport]:
@@ -235,7 +190,7 @@ def staging() -> ReportModel[StagingReport]:
             Column(
                 "Verdict",
                 lambda one: staging_chip(one.verdict).word,
-                lambda one: _WEIGHT[one.verdict],
+                lambda one: WEIGHT[one.verdict],
                 124,
                 chip=lambda one: staging_chip(one.verdict),
             ),
@@ -267,13 +222,13 @@ def staging() -> ReportModel[StagingReport]:
                 "Last change",
                 lambda one: wording.age(one.changed_ns),
                 lambda one: -one.changed_ns,
-                112,
+                118,
                 hint=lambda one: wording.exact_time(one.changed_ns),
                 spare=2,
             ),
         ),
         key=lambda one: one.path,
-        default_order=lambda one: (_WEIGHT[one.verdict], one.name.casefold(), one.path),
+        default_order=lambda one: (WEIGHT[one.verdict], one.name.casefold(), one.path),
         glance=lambda one: (one.verdict, one.size, holder_words(one)),
     )
 

@@ -8,16 +8,18 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
-from cachewright.model import Finding, HoldVerdict, LockReport, StagingReport
+from cachewright.model import Finding, FindingKind, HoldVerdict, LockReport, StagingReport
 from cachewright.text import display
 from cachewright.workbench import HistoryItem
-from cachewright_gui import story
+from cachewright_gui import lock_story, story
 from cachewright_gui.collector import Part
 from cachewright_gui.jobs import Jobs
 from cachewright_gui.models import lists
 from cachewright_gui.models.lists import Problem
 from cachewright_gui.pages.contents import ContentsPage
+from cachewright_gui.pages.emptiness import show_empty
 from cachewright_gui.pages.list_page import ListPage
+from cachewright_gui.pages.locks import LocksPage
 from cachewright_gui.state import Phase, State
 from cachewright_gui.story import Story
 from cachewright_gui.widgets.evidence import EvidencePane
@@ -27,6 +29,15 @@ from cachewright_gui.widgets.rows_view import RowsView
 
 PROBLEMS, CONTENTS, LOCKS, STAGING, HISTORY = range(5)
 TAB_NAMES: Final = ("Problems", "Contents", "Locks", "Staging", "History")
+LOCK_FINDINGS: Final = frozenset(
+    {
+        FindingKind.STALE_LOCK,
+        FindingKind.UNPROVEN_LOCK,
+        FindingKind.HELD_LOCK,
+        FindingKind.GARBAGE_LOCK,
+    }
+)
+"""What is found about a lock; the Locks page tells of it as it is now."""
 
 
 class CachePage(QWidget):
@@ -34,11 +45,14 @@ class CachePage(QWidget):
 
     turned = Signal(int)
     """Another tab is in front."""
+    selected = Signal()
+    """Something else may be selected, or what is selected may have changed."""
 
     def __init__(self, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state: State | None = None
         self._known = False
+        self._led: set[bytes] = set()
         self._history: tuple[HistoryItem, ...] = ()
         self.header = Header()
         self.messages = MessageBar()
@@ -47,7 +61,7 @@ class CachePage(QWidget):
         self.evidence = EvidencePane()
         self.problems = ListPage("Problems", lists.problems(), self._problem_story)
         self.contents = ContentsPage(jobs)
-        self.locks = ListPage("Locks", lists.locks(), self._lock_story)
+        self.locks = LocksPage(self._lock_story)
         self.staging = ListPage("Staging", lists.staging(), self._staging_story)
         self.history = ListPage("History", lists.history(), story.of_history)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -62,7 +76,7 @@ class CachePage(QWidget):
     ) -> tuple[
         ListPage[Problem]
         | ContentsPage
-        | ListPage[LockReport]
+        | LocksPage
         | ListPage[StagingReport]
         | ListPage[HistoryItem],
         ...,
@@ -118,6 +132,7 @@ class CachePage(QWidget):
             self.problems.show_items(self._problem_items(state), of=state.root, tint=self._known)
         if Part.LOCKS in parts:
             self.locks.show_items(state.locks, of=state.root, tint=self._known)
+            self.locks.show_notes(state)
         if Part.STAGING in parts:
             self.staging.show_items(state.staging, of=state.root, tint=self._known)
         if Part.TREE in parts:
@@ -127,7 +142,8 @@ class CachePage(QWidget):
         if parts != {Part.PROGRESS}:
             self.header.show_state(state)
             self._show_counts(state)
-            self._show_empty(state)
+            show_empty(self, state)
+            self._lead(state)
             self._pages()[self.page].select_first()
             self._show_story()
         self._known = state.result is not None
@@ -160,16 +176,34 @@ class CachePage(QWidget):
             return told.path
         return self._state.root if self._state is not None else b""
 
+    def selected_lock(self) -> LockReport | None:
+        """The lock that is selected, on whichever page, as it is known now."""
+        if self._state is None or self.page in {STAGING, HISTORY}:
+            return None
+        if self.page == LOCKS:
+            return self.locks.current()
+        told = self._pages()[self.page].story()
+        return self._state.lock_at(told.path) if told is not None else None
+
+    def _lead(self, state: State) -> None:
+        """Where only locks can lie they are brought to the front, once for each place."""
+        if state.only_locks and state.root not in self._led:
+            self._led.add(state.root)
+            self.tabs.setCurrentIndex(LOCKS)
+
     def _problem_items(self, state: State) -> tuple[Problem, ...]:
         return tuple(Problem(one, _title(one, state)) for one in state.findings)
 
     def _problem_story(self, problem: Problem) -> Story:
-        state = self._state
-        entry = state.marks.by_path.get(problem.finding.path) if state is not None else None
+        state, path = self._state, problem.finding.path
+        lock = state.lock_at(path) if state is not None else None
+        if lock is not None and problem.finding.kind in LOCK_FINDINGS:
+            return lock_story.of_lock(lock, problem.finding)
+        entry = state.marks.by_path.get(path) if state is not None else None
         return story.of_finding(problem.finding, problem.title, entry)
 
     def _lock_story(self, lock: LockReport) -> Story:
-        return story.of_lock(lock, self._finding_at(lock.path))
+        return lock_story.of_lock(lock, self._finding_at(lock.path))
 
     def _staging_story(self, place: StagingReport) -> Story:
         return story.of_staging(place, self._finding_at(place.path))
@@ -188,23 +222,6 @@ class CachePage(QWidget):
             name = TAB_NAMES[tab]
             self.tabs.setTabText(tab, f"{name}  {count:,}" if count else name)
 
-    def _show_empty(self, state: State) -> None:
-        if state.busy and state.result is None:
-            looking = ("Looking…", "What is found appears here while the work runs.")
-            for view in (self.problems.view, self.locks.view, self.staging.view):
-                view.set_empty(*looking)
-            self.contents.view.set_empty("Scanning…")
-            return
-        if state.result is None:
-            for view in (self.problems.view, self.locks.view, self.staging.view):
-                view.set_empty("Not looked at yet.", "Verify all (F5) looks at everything.")
-            return
-        unseen = "" if state.result.complete else "Not everything could be read."
-        self.problems.view.set_empty("No problems found.", unseen)
-        self.locks.view.set_empty("No locks.", "This cache has no lock files now.")
-        self.staging.view.set_empty("No staging.", "No writer has left anything behind.")
-        self.contents.view.set_empty("The cache is empty.")
-
     @Slot()
     def _show_story(self) -> None:
         told = self._pages()[self.page].story()
@@ -220,6 +237,7 @@ class CachePage(QWidget):
             )
         else:
             self.evidence.show_blank("", "")
+        self.selected.emit()
 
     @Slot(int)
     def _turn(self, page: int) -> None:

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from cachewright_gui import story
+from cachewright_gui import lock_story, story
 from cachewright_gui.jobs import Jobs
 from cachewright_gui.models.contents_model import ContentsModel
 from cachewright_gui.models.ordering import Orders
@@ -71,7 +71,8 @@ class ContentsPage(QWidget):
             return story.of_entry(entry, [one for one in state.findings if one.path == path])
         for lock in state.locks:
             if lock.path == path:
-                return story.of_lock(lock, None)
+                about = next((one for one in state.findings if one.path == path), None)
+                return lock_story.of_lock(lock, about)
         for place in state.staging:
             if place.path == path:
                 about = next((one for one in state.findings if one.path == path), None)

@@ -1,4 +1,4 @@
-"""A page that is one table of reports; Problems, Locks, Staging and History are such pages."""
+"""A page that is one table of reports; all but Contents are such pages."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class ListPage(QWidget, Generic[T]):
         self._selecting = False
         self.view = ReportView(name, model, self)
         self.view.chosen.connect(self._chosen)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.view)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(0)
+        self.column.addWidget(self.view, 1)
 
     def show_items(self, items: Sequence[T], *, of: object, tint: bool = True) -> None:
         """Show these; ``of`` is whose they are: rows of another are not tinted as new, nor
@@ -45,7 +46,8 @@ class ListPage(QWidget, Generic[T]):
         same = of == self._shown
         self._shown = of
         self._by_itself = self._by_itself or not same
-        self.model.set_items(items, tint=same and tint)
+        with self.view.kept_in_place():
+            self.model.set_items(items, tint=same and tint)
         self.view.watch_tint()
 
     def select_first(self) -> None:

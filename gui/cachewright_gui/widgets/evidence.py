@@ -83,15 +83,18 @@ class EvidencePane(QScrollArea):
         same = self.story is not None and self.story.path == story.path
         self.story, self._can_act = story, can_act
         body, column = self._new_body()
-        title = WrapLabel(story.title)
-        title.setFont(scaled(self.font(), 1.18, bold=True))
-        column.addWidget(title)
+        if story.title:
+            title = WrapLabel(story.title)
+            title.setFont(scaled(self.font(), 1.18, bold=True))
+            column.addWidget(title)
         if story.chip is not None:
             column.addWidget(ChipLabel(story.chip))
         if story.lead:
             column.addWidget(WrapLabel(story.lead))
         for section in story.sections:
             column.addWidget(self._section(section))
+        if not story.title:
+            column.setContentsMargins(14, 4, 14, 12)
         column.addStretch(1)
         self.setWidget(body)
         if same:

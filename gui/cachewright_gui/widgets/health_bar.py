@@ -1,16 +1,18 @@
-"""How sound a cache is, in words and in one bar."""
+"""How sound a cache is, or how its locks stand, in words and in one bar."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from itertools import chain
 from typing import Final
 
 from PySide6.QtCore import QEvent, QRectF, QSize
 from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from cachewright.model import EntryVerdict
-from cachewright_gui import icons, wording
+from cachewright.model import EntryVerdict, HoldVerdict, Verdict
+from cachewright_gui import icons, lock_words, wording
 from cachewright_gui.plain import PlainLabel, tooltip
 from cachewright_gui.theme import TONE, shade
 
@@ -18,13 +20,16 @@ _HEIGHT: Final = 10
 _LEAST: Final = 7.0
 """Narrowest segment: one corrupt entry among thousands must be seen."""
 
+_PHRASE: Final = dict[Verdict, str](chain(wording.HEALTH_PHRASE.items(), lock_words.PHRASE.items()))
+"""In the order of the bar."""
+
 
 class _Bar(QWidget):
-    """Segments in the order of ``HEALTH_PHRASE``."""
+    """Segments in the order of the phrases."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.counts: Counter[EntryVerdict] = Counter()
+        self.counts: Mapping[Verdict, int] = {}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -47,9 +52,9 @@ class _Bar(QWidget):
         event.accept()
 
 
-def segments(counts: Counter[EntryVerdict], width: int) -> list[tuple[EntryVerdict, float]]:
+def segments(counts: Mapping[Verdict, int], width: int) -> list[tuple[Verdict, float]]:
     """Widths that fill the bar: in proportion, but none so narrow that it cannot be seen."""
-    present = [(one, counts[one]) for one in wording.HEALTH_PHRASE if counts[one] > 0]
+    present = [(one, counts[one]) for one in _PHRASE if counts.get(one, 0) > 0]
     total = sum(count for _, count in present)
     if not total:
         return []
@@ -60,7 +65,7 @@ def segments(counts: Counter[EntryVerdict], width: int) -> list[tuple[EntryVerdi
 class _Legend(QWidget):
     """An icon in the verdict's colour and its words."""
 
-    def __init__(self, verdict: EntryVerdict, parent: QWidget) -> None:
+    def __init__(self, verdict: Verdict, parent: QWidget) -> None:
         super().__init__(parent)
         self._verdict = verdict
         self._mark = PlainLabel()
@@ -75,7 +80,7 @@ class _Legend(QWidget):
 
     def show_count(self, count: int) -> None:
         self.setVisible(count > 0)
-        self._words.setText(f"{count:,} {wording.HEALTH_PHRASE[self._verdict]}")
+        self._words.setText(f"{count:,} {_PHRASE[self._verdict]}")
         colour = shade(TONE[self._verdict], self.palette()).ink
         if colour.name() != self._colour:
             self._colour = colour.name()
@@ -89,7 +94,7 @@ class HealthBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bar = _Bar(self)
-        self._legends = {one: _Legend(one, self) for one in wording.HEALTH_PHRASE}
+        self._legends = {one: _Legend(one, self) for one in _PHRASE}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -102,14 +107,15 @@ class HealthBar(QWidget):
         column.addLayout(row)
         self.show_counts(Counter())
 
-    def show_counts(self, counts: Counter[EntryVerdict]) -> None:
-        self._bar.counts = Counter(counts)
+    def show_counts(self, counts: Mapping[EntryVerdict, int] | Mapping[HoldVerdict, int]) -> None:
+        """Show entries by their verdicts, or locks by theirs."""
+        self._bar.counts = dict[Verdict, int](counts.items())
         self._bar.update()
         for verdict, legend in self._legends.items():
-            legend.show_count(counts[verdict])
+            legend.show_count(self._bar.counts.get(verdict, 0))
         words = self.words()
         self.setToolTip(tooltip(words))
-        self.setAccessibleName("Health of the cache")
+        self.setAccessibleName("Health")
         self.setAccessibleDescription(words)
 
     def words(self) -> str:
@@ -117,16 +123,14 @@ class HealthBar(QWidget):
         counts = self._bar.counts
         total = sum(counts.values())
         if not total:
-            return "No entries seen yet."
-        parts = [
-            f"{counts[one]:,} {phrase}"
-            for one, phrase in wording.HEALTH_PHRASE.items()
-            if counts[one]
-        ]
-        return f"{wording.plural(total, 'entry', 'entries')}: {', '.join(parts)}."
+            return "Nothing seen yet."
+        parts = [f"{counts[one]:,} {phrase}" for one, phrase in _PHRASE.items() if counts.get(one)]
+        are_locks = all(isinstance(one, HoldVerdict) for one in counts)
+        nouns = ("lock", "locks") if are_locks else ("entry", "entries")
+        return f"{wording.plural(total, *nouns)}: {', '.join(parts)}."
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() is QEvent.Type.PaletteChange:
             for verdict, legend in self._legends.items():
-                legend.show_count(self._bar.counts[verdict])
+                legend.show_count(self._bar.counts.get(verdict, 0))

@@ -54,9 +54,13 @@ class MessageBar(QWidget):
             self._show(failure, Tone.BAD, "problem")
         self._say_count()
 
-    def show_outcome(self, text: str, *, good: bool, action: tuple[str, str] | None) -> None:
-        """Say how something ended; ``action`` is a button's caption and what it stands for."""
-        self._show(Failure(text), Tone.GOOD if good else Tone.WARN, "ok" if good else "problem")
+    def show_outcome(
+        self, text: str, *, good: bool, action: tuple[str, str] | None, detail: str = ""
+    ) -> None:
+        """Say how something ended; ``action`` is a button's caption and what it stands for,
+        ``detail`` all that can be copied of it."""
+        tone, icon = (Tone.GOOD, "ok") if good else (Tone.WARN, "problem")
+        self._show(Failure(text, detail), tone, icon)
         if action is not None:
             self.action.setText(caption(action[0]))
             self._action = action[1]

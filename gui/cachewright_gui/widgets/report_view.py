@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPersistentModelIndex, QRect
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QHeaderView, QWidget
 
@@ -31,6 +32,25 @@ class ReportView(RowsView):
         spare = [section for section, column in enumerate(model.columns) if column.spare]
         self.set_spare(sorted(spare, key=lambda section: -model.columns[section].spare))
         self.setSortingEnabled(True)
+
+    @contextmanager
+    def kept_in_place(self) -> Iterator[None]:
+        """While rows come and go, keep the row that is looked at where it is: the selected one
+        if it is in sight, else the first.  At the very top, new rows come into sight."""
+        bar = self.verticalScrollBar()
+        anchor = self._anchor() if bar.value() > 0 else None
+        before = self.rowViewportPosition(anchor.row()) if anchor is not None else 0
+        yield
+        if anchor is not None and anchor.isValid():
+            self.updateGeometries()
+            bar.setValue(bar.value() + self.rowViewportPosition(anchor.row()) - before)
+
+    def _anchor(self) -> QPersistentModelIndex | None:
+        first, current = self.rowAt(0), self.current_row()
+        last = self.rowAt(self.viewport().height() - 1)
+        in_sight = first <= current and (last < 0 or current <= last)
+        row = current if in_sight and current >= 0 else first
+        return QPersistentModelIndex(self.reports.index(row, 0)) if row >= 0 else None
 
     def is_fresh(self, row: int) -> bool:
         return self.reports.fresh(row)

@@ -62,6 +62,10 @@ class Script:
     open_error: BaseException | None = None
     check_error: BaseException | None = None
     history_error: BaseException | None = None
+    locks_error: BaseException | None = None
+    notes: tuple[str, ...] = ()
+    title: str = "Terraform providers"
+    holds_entries: bool = True
     outcomes: tuple[Outcome, ...] | None = None
     gate: threading.Event | None = None
     """A check waits for it after its first half, polling its token."""
@@ -70,13 +74,14 @@ class Script:
     calls: list[str] = field(default_factory=list)
     applied: list[tuple[Plan, dict[str, str]]] = field(default_factory=list)
     undone: list[str | None] = field(default_factory=list)
+    polls: int = 0
     closed: int = 0
 
     def result(self) -> CheckResult:
         return CheckResult(
             root=self.root,
             format="terraform",
-            title="Terraform providers",
+            title=self.title,
             entries=self.entries,
             locks=self.locks,
             staging=self.staging,

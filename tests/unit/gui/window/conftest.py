@@ -30,6 +30,7 @@ from cachewright.model import (
     Result,
     StepKind,
 )
+from cachewright.repair.unlocking import unlock_plan
 from cachewright.workbench import HistoryItem, Options, Watcher
 from cachewright_gui import theme
 from cachewright_gui.store import Recent, Store
@@ -44,10 +45,10 @@ class ScriptedBench:
     """Answers as a workbench does, from a script."""
 
     format_name = "terraform"
-    title = "Terraform providers"
 
     def __init__(self, script: Script) -> None:
         self.script = script
+        self.title = script.title
         self.root = script.root
         self.tree = script.tree
 
@@ -90,8 +91,21 @@ class ScriptedBench:
         watcher.findings(script.findings)
         return script.result()
 
+    @property
+    def holds_entries(self) -> bool:
+        return self.script.holds_entries
+
     def locks(self) -> tuple[LockReport, ...]:
+        self.script.polls += 1
+        if self.script.locks_error is not None:
+            raise self.script.locks_error
         return self.script.locks
+
+    def notes(self) -> tuple[str, ...]:
+        return self.script.notes
+
+    def unlocking(self, lock: LockReport) -> Plan:
+        return unlock_plan(self.root, "terraform", lock)
 
     def plan(
         self,

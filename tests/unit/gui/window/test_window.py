@@ -43,7 +43,7 @@ def test_it_shows_the_cache_its_health_and_its_problems(opened: Any, script: Any
         Severity.NOTICE,
     ]
     assert shown.item(0).title == "hashicorp/aws 1.0.0 linux_amd64"
-    assert window.cache.header.clean.text() == "Clean stale (1)"
+    assert window.cache.header.clean.text() == "Remove stale staging (1)"
     assert window.cache.header.review.text() == "Review repairs (3)"
     assert window.windowTitle() == "Terraform providers — Cachewright"
 

@@ -100,6 +100,10 @@ class NotConfirmed(Refused):
     """{path} was left untouched: {subject} must be typed to confirm this step."""
 
 
+class ConditionUnheeded(Refused):
+    """{path} was left untouched: {reason}."""
+
+
 class GateHeld(Refused):
     """{path} was left untouched: {holder} holds {gate}."""
 

@@ -36,7 +36,7 @@ from cachewright.repair.releasing import RELEASERS
 from cachewright.repair.removing import REMOVERS
 from cachewright.repair.republishing import REPUBLISHERS
 from cachewright.repair.rewriting import REWRITERS
-from cachewright.repair.work import Rejudge, Work, outcome, verdict_on
+from cachewright.repair.work import Rejudge, Work, ended_by, outcome
 
 if TYPE_CHECKING:
     from cachewright.formats.base import Format, Knowledge
@@ -128,7 +128,7 @@ def _perform(work: Work, step: PlanStep) -> Outcome:
             refuse_during_delay(work.journal, work.root.path, here, step.path)
         return PERFORMERS[step.step](work, step)
     except (PutBack, OSError, CachewrightError) as error:
-        return outcome(step, *verdict_on(error))
+        return ended_by(step, error)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from cachewright.errors import (
     AnswerLost,
     CachewrightError,
     Changed,
+    ConditionUnheeded,
     InUse,
     NotConfirmed,
     PlanInvalid,
@@ -146,7 +147,7 @@ def _condition(
             f"{display(tried.why).rstrip('.')}. A lock that is taken at the same moment could be "
             "deleted instead. Confirm that too (--without-condition) if nobody else is at work"
         )
-        raise Refused(path=step.path, reason=reason)
+        raise ConditionUnheeded(path=step.path, reason=reason, wants=unconditionally(step))
     return tried.heeded is None
 
 

@@ -30,7 +30,7 @@ from cachewright.repair.operations import PutBack
 from cachewright.repair.records import pack
 from cachewright.repair.releasing import Place, release
 from cachewright.repair.unlocking import lock_step
-from cachewright.repair.work import outcome, verdict_on
+from cachewright.repair.work import ended_by, outcome
 
 if TYPE_CHECKING:
     from cachewright.locks.store import LockStore
@@ -114,4 +114,4 @@ def _perform(
     try:
         return release(place, journal, step, confirmations)
     except (PutBack, OSError, CachewrightError) as error:
-        return outcome(step, *verdict_on(error))
+        return ended_by(step, error)

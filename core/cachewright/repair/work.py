@@ -7,7 +7,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cachewright.errors import Cancelled, JournalDamaged, NoQuarantine, Refused, StepFailed
+from cachewright.errors import (
+    Cancelled,
+    ConditionUnheeded,
+    JournalDamaged,
+    NoQuarantine,
+    Refused,
+    StepFailed,
+)
 from cachewright.holders.owners import THIS_MACHINE, Machine
 from cachewright.locks import kernel
 from cachewright.model import Gate, Identity, Outcome, PlanStep, Result
@@ -119,6 +126,13 @@ def gate_as_json(gate: Gate) -> dict[str, Any]:
 
 def outcome(step: PlanStep, result: Result, reason: str, undo: str | None = None) -> Outcome:
     return Outcome(step.step, step.path, result, reason, undo, step.subject)
+
+
+def ended_by(step: PlanStep, error: Exception) -> Outcome:
+    """The outcome of a step that an error ended; see ``verdict_on``."""
+    result, reason = verdict_on(error)
+    wants = error.values["wants"] if isinstance(error, ConditionUnheeded) else ""
+    return Outcome(step.step, step.path, result, reason, None, step.subject, wants)
 
 
 def verdict_on(error: Exception) -> tuple[Result, str]:

@@ -23,6 +23,7 @@ _LAST_PID: Final = 1 << 22
 """The greatest pid that Linux can be told to give."""
 _SLACK_NS: Final = 1_000_000_000
 """Start times are known to a hundredth of a second, times of files to a few of them."""
+_ELSEWHERE: Final = "Its owner ran on another computer, which cannot be asked from here."
 
 Judged = tuple[Evidence, Holder | None]
 
@@ -54,44 +55,35 @@ class _Case:
         self.other_machine = bool(wanted) and bool(machine.machine_id) and not self.same_machine
 
     def judge(self) -> Judged:
+        if not 0 <= self.claim.pid <= _LAST_PID:
+            return _unknown("Its record names a process number that no process can have.")
         if self.other_boot:
             return self._before_this_boot()
         if self.other_machine and not self.same_boot:
-            return _unknown("Its owner ran on another computer, which cannot be asked from here.")
+            return _unknown(_ELSEWHERE)
         if not self.claim.pid:
             return _unknown("Its record does not say which process owns it.")
-        if not 0 < self.claim.pid <= _LAST_PID:
-            return _unknown("Its record names a process number that no process can have.")
         return self._looked_for(self.machine.find(self.claim))
 
     def _before_this_boot(self) -> Judged:
-        if self.same_machine:
-            return self._before_a_restart()
+        """The record names another boot than this one: of this computer, of another one, or of
+        a container here that shows a boot id of its own (as systemd-nspawn does)."""
         if self.other_machine:
-            return _unknown("Its owner ran on another computer, which cannot be asked from here.")
-        return _unknown(
-            "Its owner ran before this computer was restarted, or on another one: its record "
-            "does not say which computer it was."
-        )
-
-    def _before_a_restart(self) -> Judged:
-        """A container may have a boot id of its own beside its computer's machine id, as those of
-        systemd-nspawn do: then it proves nothing until the owner was not found in there."""
-        claim, machine = self.claim, self.machine
-        dead = _dead("This computer was restarted since, so its owner cannot be alive.")
-        if claim.pid_namespace == machine.pid_namespace and machine.sees_all:
-            return dead
-        if not (claim.pid_namespace > 0 and 0 < claim.pid <= _LAST_PID and claim.start_ticks > 0):
+            return _unknown(_ELSEWHERE)
+        if not self.same_machine:
             return _unknown(
-                "This computer may have been restarted since, but its record does not say whether "
-                "it ran in a container, which can have a boot id of its own."
+                "Its owner ran before this computer was restarted, or on another one: its record "
+                "does not say which computer it was."
             )
-        seen = machine.find(claim)
-        if seen.runs and seen.holder is None:
-            return _alive(f"Process {claim.pid} runs and may not be looked at.", None)
+        claim, seen = self.claim, self.machine.find(self.claim)
+        if seen.runs is None:
+            return _unknown(seen.why)
+        if seen.runs and (seen.holder is None or seen.why or not claim.start_ticks):
+            return _unknown(f"Process {claim.pid} runs, and may be its owner in a container.")
         if seen.holder is not None and seen.holder.start_ticks == claim.start_ticks:
-            return _alive(f"Its owner, {name_of(seen.holder)}, runs in a container.", seen.holder)
-        return _unknown(seen.why) if seen.why else dead
+            name = name_of(seen.holder)
+            return _alive(f"Its owner, {name}, runs in a container of its own.", seen.holder)
+        return _dead("This computer was restarted since, so its owner cannot be alive.")
 
     def _looked_for(self, seen: Sighting) -> Judged:
         pid = self.claim.pid
@@ -144,10 +136,10 @@ class _Case:
         name = name_of(holder)
         if self.written_ns and holder.started_ns > self.written_ns + _SLACK_NS:
             return _unknown(
-                f"{name} has the number of its owner, but seems to have started after the lock "
-                "was written."
+                f"Another process has the number of its owner: {name} seems to have started after "
+                "the lock was written."
             )
-        return _alive(f"{name} has the number of its owner, and may be it.", holder)
+        return _alive(f"Its owner may be running: {name} has its number.", holder)
 
 
 def _alive(said: str, holder: Holder | None) -> Judged:

@@ -57,7 +57,8 @@ class Machine(Protocol):
 
     def find(self, claim: Claim) -> Sighting:
         """Look for the process by the claim's pid and pid namespace; its ``start_ticks`` only
-        help where a process may not be asked for its namespace.  Never raises."""
+        help where a process may not be asked for its namespace.  A claim with another boot id
+        that names no namespace is sought in those below ours alone.  Never raises."""
 
 
 class ThisMachine:
@@ -83,14 +84,22 @@ class ThisMachine:
         try:
             if not _numbers_are_ours():
                 return Sighting(None, why="The processes that show here are another container's.")
-            if claim.pid_namespace in {0, self.pid_namespace}:
+            if claim.pid and self._meant(claim) == self.pid_namespace:
                 return _here(claim.pid)
             if not self.sees_all:
-                why = "It was made in another container, whose processes do not show here."
+                why = "It may have been made in a container whose processes do not show here."
                 return Sighting(None, why=why)
             return _inside(claim)
         except OSError as error:
             return Sighting(None, why=f"The processes could not be looked at: {error.strerror}.")
+
+    def _meant(self, claim: Claim) -> int:
+        """The namespace that the claim means; 0 for any below ours.  Whoever is in ours reads
+        our boot id; a container may show another one."""
+        if claim.pid_namespace:
+            return claim.pid_namespace
+        told = claim.boot_id.strip().lower()
+        return self.pid_namespace if told in {"", self.boot_id} else 0
 
 
 THIS_MACHINE: Final = ThisMachine()
@@ -169,7 +178,9 @@ def _other_clock(process: Process) -> str:
 
 
 def _inside(claim: Claim) -> Sighting:
-    """The process that has the claim's pid in another namespace, sought among all processes."""
+    """The process that has the claim's pid in a namespace below ours, sought among all: in the
+    namespace that the claim names, or in any where it names none (any process without a pid).
+    """
     unsure = ""
     for pid in pids():
         try:
@@ -177,27 +188,28 @@ def _inside(claim: Claim) -> Sighting:
                 if not _inner_pid_is(process, claim.pid):
                     continue
                 seen = _look(process)
-                inode = _namespace(process)
+                inode = _namespace(process) if claim.pid_namespace else None
         except GONE:
             continue
         except OSError:
             unsure = f"Process {pid} could not be looked at, and may be its owner."
             continue
-        if inode == claim.pid_namespace:
+        if seen.holder is None or inode not in {None, claim.pid_namespace}:
+            continue
+        same_start = seen.holder.start_ticks == claim.start_ticks
+        if claim.pid and (inode is not None or same_start):
             return seen
-        if inode is None and seen.holder is not None:
-            if seen.holder.start_ticks == claim.start_ticks:
-                return seen
-            unsure = seen.why or unsure
+        if seen.why or not (claim.pid and claim.start_ticks):
+            unsure = seen.why or f"Process {pid} runs in a container, and may be its owner."
     return Sighting(None, why=unsure) if unsure else Sighting(False)
 
 
 def _inner_pid_is(process: Process, pid: int) -> bool:
-    """Whether it is in a namespace below ours and has this pid there."""
+    """Whether it is in a namespace below ours and has this pid there (any, for 0)."""
     for line in process.read("status").splitlines():
         if line.startswith(b"NSpid:"):
             numbers = line.split()[1:]
-            return len(numbers) > 1 and int(numbers[-1]) == pid
+            return len(numbers) > 1 and pid in {0, int(numbers[-1])}
     return False
 
 

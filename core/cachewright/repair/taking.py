@@ -9,8 +9,8 @@ stands in its place: then it is not put back.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
 
 _SPARE: Final = b"spare"
-_TRIES: Final = 1000
+_TRIES: Final = 100
 """Each takes another one who took and released the lock within microseconds."""
 
 
@@ -46,6 +46,10 @@ class Taking:
         """Exchange it with the stand-in (at ``STAGE``), which then goes too; the lock is kept at
         ``ITEM``.  When this raises, whatever had the name has it again (``StepFailed`` where
         that failed) and nothing of ours is left.  ``ExchangeUnsupported`` before anything."""
+        with _pinned(self.private, STAGE):
+            self._exchange(stand_in)
+
+    def _exchange(self, stand_in: Place) -> None:
         try:
             exchange(self.private, STAGE, self.parent, self.name)
             self.fit(self.private, STAGE)
@@ -88,19 +92,19 @@ class Taking:
         what we hold.  So what is left with us at the end is nobody's.
         """
         put_in = stand_in
-        for _try in range(_TRIES):
-            held = place_of(self.private, STAGE)
-            try:
-                exchange(self.private, STAGE, self.parent, self.name)
-            except FileNotFoundError:
-                break
-            except OSError as error:
-                raise self._lost(STAGE, str(error.strerror)) from error
-            if place_of(self.private, STAGE) == put_in:
-                break
-            put_in = held
-        else:
-            raise self._lost(STAGE, "others took it again and again")
+        with ExitStack() as pins:
+            for _try in range(_TRIES):
+                held = pins.enter_context(_pinned(self.private, STAGE))
+                try:
+                    exchange(self.private, STAGE, self.parent, self.name)
+                except FileNotFoundError:
+                    return
+                except OSError as error:
+                    raise self._lost(STAGE, str(error.strerror)) from error
+                if place_of(self.private, STAGE) == put_in:
+                    return
+                put_in = held
+        raise self._lost(STAGE, "others took it again and again")
 
     def _free_the_name(self, stand_in: Place) -> None:
         """Take the stand-in away, if its name still leads to it: else somebody released the old
@@ -130,6 +134,21 @@ class Taking:
             reason=f"it could not be put back ({why})",
             state=f"It is kept in {display(self.private.where(kept))}.",
         )
+
+
+@contextmanager
+def _pinned(directory: Directory, name: bytes) -> Iterator[Place]:
+    """Which thing lies there.  For the block it stays the only one with its number, wherever it
+    lies and also when it is deleted: file systems give a freed number to the next file."""
+    if not hasattr(os, "O_PATH"):
+        yield place_of(directory, name)  # nor can names be exchanged there
+        return
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory.fd)
+    try:
+        found = os.fstat(fd)
+        yield (found.st_dev, found.st_ino)
+    finally:
+        os.close(fd)
 
 
 def _plain(error: BaseException, path: bytes) -> BaseException:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cachewright.model import Access, LockReport, Plan
-from cachewright.report.command import command
+from cachewright.model import LockReport, Plan
+from cachewright.report.command import command, reaching
 from cachewright.text import display
 from cachewright_gui.session import Session
 
@@ -43,20 +43,4 @@ def _looked_by(session: Session) -> list[bytes | str]:
         named += ["--source", source]
     if session.asked_format:
         named += ["--format", session.asked_format]
-    return [*named, *_reached_by(session.options.access)]
-
-
-def _reached_by(access: Access) -> list[bytes | str]:
-    named: list[bytes | str] = []
-    for option, value in (
-        ("--endpoint-url", access.endpoint_url),
-        ("--profile", access.profile),
-        ("--region", access.region),
-    ):
-        if value:
-            named += [option, value]
-    if access.path_style is not None:
-        named.append("--path-style" if access.path_style else "--no-path-style")
-    if access.timeout_s != Access().timeout_s:
-        named += ["--timeout", f"{access.timeout_s:g}s"]
-    return named
+    return [*named, *reaching(session.options.access)]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import click
 
 from cachewright.model import Access
 
 Verb = Callable[..., int]
-
-_DEFAULT: Final = Access()
 
 
 def access(duration: Callable[[str], float]) -> Callable[[Verb], Verb]:
@@ -24,7 +21,7 @@ def access(duration: Callable[[str], float]) -> Callable[[Verb], Verb]:
             "--timeout",
             "timeout_s",
             type=duration,
-            default=f"{_DEFAULT.timeout_s:g}s",
+            default=f"{Access().timeout_s:g}s",
             show_default=True,
             metavar="TIME",
             help="The longest wait for any one answer of a store.",
@@ -50,20 +47,3 @@ def access(duration: Callable[[str], float]) -> Callable[[Verb], Verb]:
         return verb
 
     return decorated
-
-
-def arguments(chosen: Access) -> list[bytes | str]:
-    """The options that say the same, to be named in a command."""
-    named: list[bytes | str] = []
-    for option, value in (
-        ("--endpoint-url", chosen.endpoint_url),
-        ("--profile", chosen.profile),
-        ("--region", chosen.region),
-    ):
-        if value is not None:
-            named += [option, value]
-    if chosen.path_style is not None:
-        named.append("--path-style" if chosen.path_style else "--no-path-style")
-    if chosen.timeout_s != _DEFAULT.timeout_s:
-        named += ["--timeout", f"{chosen.timeout_s:g}s"]
-    return named

@@ -13,6 +13,7 @@ import click
 
 from cachewright.cli import access as access_options
 from cachewright.model import Access
+from cachewright.report.command import reaching
 from cachewright.text import is_address
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Look:
             seconds: float = getattr(self, f"{name}_s")
             if seconds != duration(default):
                 named += [f"--{name}", f"{seconds:g}s"]
-        return named + access_options.arguments(self.access)
+        return [*named, *reaching(self.access)]
 
 
 def places(verb: Verb) -> Verb:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from cachewright.model import Access
 from cachewright.text import display, is_text
 
 
@@ -30,3 +31,20 @@ def _spelled(byte: int) -> str:
 def command(arguments: Iterable[bytes | str]) -> str:
     """``cachewright`` with these arguments, ready to be pasted."""
     return " ".join(["cachewright", *map(quoted, arguments)])
+
+
+def reaching(access: Access) -> list[bytes | str]:
+    """The options by which a store is reached in the same way."""
+    named: list[bytes | str] = []
+    for option, value in (
+        ("--endpoint-url", access.endpoint_url),
+        ("--profile", access.profile),
+        ("--region", access.region),
+    ):
+        if value is not None:
+            named += [option, value]
+    if access.path_style is not None:
+        named.append("--path-style" if access.path_style else "--no-path-style")
+    if access.timeout_s != Access().timeout_s:
+        named += ["--timeout", f"{access.timeout_s:g}s"]
+    return named

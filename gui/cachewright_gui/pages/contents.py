@@ -24,6 +24,7 @@ class ContentsPage(QWidget):
     def __init__(self, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state: State | None = None
+        self._map_wanted = True
         self.model = ContentsModel(Orders(jobs), self)
         self.view = ContentsView(self.model, self)
         self.view.chosen.connect(self._chosen)
@@ -51,6 +52,7 @@ class ContentsPage(QWidget):
             self.model.forget()
         self.model.show(state.inventory, state.marks)
         self.map.show_inventory(state.inventory, state.marks)
+        self._show_map()
         self.view.viewport().update()
 
     def show_marks(self) -> None:
@@ -85,8 +87,13 @@ class ContentsPage(QWidget):
         )
 
     def show_map(self, wanted: bool) -> None:
-        """Show or hide the map below the tree."""
-        self.map.setVisible(wanted)
+        """Show or hide the map below the tree; there is none of what has no files."""
+        self._map_wanted = wanted
+        self._show_map()
+
+    def _show_map(self) -> None:
+        has_files = self._state is None or not self._state.is_store
+        self.map.setVisible(self._map_wanted and has_files)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -109,19 +109,20 @@ def test_another_readers_lock_is_in_the_way_too(root: Directory, other: Starter)
         pytest.fail("it was granted")
 
 
-def test_a_reader_that_comes_between_is_seen(
-    root: Directory, other: Starter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moment", ["_let_openers_wait", "ask_of_others"])
+def test_a_reader_that_comes_between_is_seen_and_named(
+    moment: str, root: Directory, other: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It locks after we asked whether anybody has a lock, and before we take ours."""
+    """It locks after we asked whether anybody has a lock, or right after we took ours."""
     one = other(f"f = open(sys.argv[1]); ready(); {READ}; ready()", file(root))
+    real, locked = getattr(gates, moment), []
 
-    def wait(fd: int) -> None:
-        del fd
-        if one.said == []:
-            one.go_on()
-            one.said.append(b"locked")
+    def between(fd: int) -> object:
+        if not locked:
+            locked.append(one.go_on())
+        return real(fd)
 
-    monkeypatch.setattr(gates, "_let_openers_wait", wait)
+    monkeypatch.setattr(gates, moment, between)
     with pytest.raises(GateHeld, match=rf"\(pid {one.pid}\)"), kernel.acquire(root, GATE):
         pytest.fail("it was granted")
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-from cachewright.holders.mounts import mounts
+from cachewright.holders.interest import Interest
+from cachewright.holders.mounts import Mount
 from cachewright.holders.processes import GONE, Process, Stat, shown_link
 
-Concerns = Callable[[int, int, str], bool]
-"""Whether a descriptor is worth telling of, by device, inode and path."""
+_PLACELESS: Final = ("pipe:[", "socket:[", "anon_inode:")
+"""How the kernel calls what lies in no directory."""
 
 
 class OpenFile(NamedTuple):
     """One descriptor.  ``number`` is its name below the process, e.g. ``fd/7``.
 
     ``device`` and ``inode`` are what ``stat`` says; -1 where asking fails or could hang.
+    ``counts`` is what ``Interest`` says of it.
     """
 
     number: str
@@ -26,14 +29,29 @@ class OpenFile(NamedTuple):
     directory: bool
     device: int
     inode: int
+    counts: bool | None
 
 
-def remote_points(prefixes: Sequence[bytes]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """Which descriptors are told of: what is of interest, and whatever may have a lock.
+
+    ``avoid`` are paths that are not asked about, since that could hang.  ``nowhere`` are
+    devices that have nothing to tell of; what is learned of them is added.
+    """
+
+    interest: Interest
+    locked: frozenset[int]
+    avoid: tuple[str, ...]
+    nowhere: set[int]
+
+
+def remote_points(prefixes: Sequence[bytes], table: Sequence[Mount]) -> tuple[str, ...]:
     """Where file systems are mounted that a server answers for, apart from those that hold one
     of ``prefixes``: ``stat`` of a file there waits for a server that may be gone."""
     points = (
         mount.point.rstrip(b"/") + b"/"
-        for mount in mounts()
+        for mount in table
         if not mount.local and mount.point != b"/" and _served(mount.type)
     )
     return tuple(
@@ -56,11 +74,9 @@ def parts(process: Process, stat: Stat) -> tuple[str, ...]:
     return tuple(f"task/{name}/" for name in threads)
 
 
-def descriptors(
-    process: Process, stat: Stat, avoid: tuple[str, ...], concerns: Concerns
-) -> Iterator[OpenFile]:
-    """Every descriptor that has a path and concerns us; ``PermissionError`` where we may not
-    look.
+def descriptors(process: Process, stat: Stat, sieve: Sieve) -> Iterator[OpenFile]:
+    """Every descriptor that has a path and passes the sieve; ``PermissionError`` where we may
+    not look.
 
     Threads that unshared their descriptors are not told apart: the kernel shows those of the
     main thread.  The sole-opener probe sees such files.
@@ -70,22 +86,19 @@ def descriptors(
         try:
             for name in os.listdir(fd):
                 try:
-                    found = _look(fd, name, avoid, concerns)
+                    found = _look(fd, name, part, sieve)
                 except GONE:
                     continue
                 if found is not None:
-                    yield found._replace(number=f"{part}fd/{name}")
+                    yield found
         finally:
             os.close(fd)
 
 
-def _look(fd: int, name: str, avoid: tuple[str, ...], concerns: Concerns) -> OpenFile | None:
-    """``number`` is only the name in the directory ``fd``."""
-    path = shown_link(name, fd)
-    if path[:1] != "/":
-        return None  # a pipe, a socket, an event
+def _look(fd: int, name: str, part: str, sieve: Sieve) -> OpenFile | None:
+    path = shown_link(name, fd) if sieve.avoid else None
     device, inode, directory = -1, -1, False
-    if not (avoid and path.startswith(avoid)):
+    if path is None or not path.startswith(sieve.avoid):
         try:
             target = os.stat(name, dir_fd=fd)
         except (*GONE, PermissionError):
@@ -93,10 +106,19 @@ def _look(fd: int, name: str, avoid: tuple[str, ...], concerns: Concerns) -> Ope
         except OSError:
             pass  # its file system fails (a stale handle, a dead FUSE): the path still counts
         else:
-            device, inode = target.st_dev, target.st_ino
-            directory = modes.S_ISDIR(target.st_mode)
-    if not concerns(device, inode, path):
+            device = target.st_dev
+            if device in sieve.nowhere:
+                return None
+            inode, directory = target.st_ino, modes.S_ISDIR(target.st_mode)
+    if path is None:
+        path = shown_link(name, fd)
+    if path[:1] != "/":
+        if path.startswith(_PLACELESS):
+            sieve.nowhere.add(device)
+        return None
+    counts = sieve.interest.of(device, inode, path)
+    if counts is False and inode not in sieve.locked:
         return None
     # The permission bits of the link itself tell how the file was opened.
     write = bool(os.lstat(name, dir_fd=fd).st_mode & modes.S_IWUSR)
-    return OpenFile(name, path, write, directory, device, inode)
+    return OpenFile(f"{part}fd/{name}", path, write, directory, device, inode, counts)

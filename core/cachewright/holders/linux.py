@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from cachewright.holders.descriptors import OpenFile, descriptors, parts, remote_points
-from cachewright.holders.interest import Interest
+from cachewright.holders.descriptors import OpenFile, Sieve, descriptors, parts, remote_points
+from cachewright.holders.interest import Interest, Wanted
 from cachewright.holders.lock_table import Line, joined, lines_of, read_table
-from cachewright.holders.mappings import Mapping, Mappings
-from cachewright.holders.mounts import covering, mounts
+from cachewright.holders.mappings import Glance, Mapped, Mappings
+from cachewright.holders.mounts import Mount, covering, mounts
 from cachewright.holders.processes import GONE, Process, Stat, pids
 from cachewright.holders.survey import Hold, KernelLock, Survey
 from cachewright.holders.visibility import hidden
@@ -40,7 +39,7 @@ class _Looker:
         self,
         prefixes: Sequence[bytes],
         devices: frozenset[int],
-        wanted: Callable[[int, int], bool] | None,
+        wanted: Wanted | None,
         ours: frozenset[int],
     ) -> None:
         self.holds: list[Hold] = []
@@ -49,10 +48,17 @@ class _Looker:
         self.owners: dict[Line, set[int]] = defaultdict(set)
         self._interest = Interest(prefixes, devices, wanted)
         self._ours = ours | {os.getpid()}
-        self._avoid = remote_points(prefixes)
-        self._locked = frozenset(line.inode for line in self.table)
-        self._aliases = _other_numbers(prefixes, devices)
-        self._mapped = Mappings(self._mapping)
+        known = mounts()
+        self._avoid = remote_points(prefixes, known)
+        self._sieve = Sieve(
+            interest=self._interest,
+            locked=frozenset(line.inode for line in self.table),
+            avoid=self._avoid,
+            nowhere={*self._interest.elsewhere(known)} - {line.device for line in self.table},
+        )
+        self._aliases = _other_numbers(prefixes, devices, known)
+        numbers = {device: (device,) for device in devices} | self._aliases
+        self._mapped = Mappings(self._mapping, Glance(self._interest, prefixes, numbers))
         self._namespace = _link_or_none("/proc/self/ns/mnt")
 
     def ask_all(self) -> None:
@@ -103,10 +109,8 @@ class _Looker:
 
     def _note(self, process: Process, stat: Stat, found: Sequence[_Found]) -> None:
         who = process.holder((), stat)
-        holders = {how: replace(who, how=(how,)) for how in {one[3] for one in found}}
         self.holds += [
-            Hold(holders[how], device, inode, os.fsencode(path), how)
-            for device, inode, path, how in found
+            Hold(who, device, inode, os.fsencode(path), how) for device, inode, path, how in found
         ]
 
     def _same_names(self, process: Process) -> bool:
@@ -128,17 +132,13 @@ class _Looker:
                 device, inode = target.st_dev, target.st_ino
                 yield (device, inode, path, name), self._interest.of(device, inode, path)
 
-    def _concerns(self, device: int, inode: int, path: str) -> bool:
-        return inode in self._locked or self._interest.of(device, inode, path) is not False
-
     def _descriptors(self, process: Process, stat: Stat) -> Iterator[_Met]:
-        for one in descriptors(process, stat, self._avoid, self._concerns):
-            counts = self._interest.of(one.device, one.inode, one.path)
+        for one in descriptors(process, stat, self._sieve):
             how = "open:write" if one.write and not one.directory else "open:read"
-            yield (one.device, one.inode, one.path, how), counts
-            if one.inode in self._locked:
+            yield (one.device, one.inode, one.path, how), one.counts
+            if one.inode in self._sieve.locked:
                 for way in self._locks(process, one):
-                    yield (one.device, one.inode, one.path, way), counts
+                    yield (one.device, one.inode, one.path, way), one.counts
 
     def _locks(self, process: Process, one: OpenFile) -> Iterator[str]:
         for line in lines_of(process, one.number):
@@ -146,7 +146,7 @@ class _Looker:
             if line.kind != "lease":
                 yield "lock:write" if line.write else "lock:read"
 
-    def _mapping(self, one: Mapping) -> tuple[_Met, ...]:
+    def _mapping(self, one: Mapped) -> tuple[_Met, ...]:
         how = "mmap:write" if one.write else "mmap:read"
         return tuple(
             ((device, one.inode, one.path, how), self._interest.of(device, one.inode, one.path))
@@ -155,12 +155,11 @@ class _Looker:
 
 
 def _other_numbers(
-    prefixes: Sequence[bytes], devices: frozenset[int]
-) -> dict[int, frozenset[int]]:
+    prefixes: Sequence[bytes], devices: frozenset[int], table: tuple[Mount, ...]
+) -> dict[int, tuple[int, ...]]:
     """The file systems' own numbers (as in maps) of the devices asked for."""
-    table = mounts()
     own = {found.device for one in prefixes if (found := covering(one, table))}
-    return dict.fromkeys(own - devices, devices)
+    return dict.fromkeys(own - devices, tuple(devices))
 
 
 def _link_or_none(path: str) -> str | None:
@@ -174,7 +173,7 @@ def look_around(
     prefixes: Sequence[bytes],
     devices: frozenset[int],
     *,
-    wanted: Callable[[int, int], bool] | None = None,
+    wanted: Wanted | None = None,
     ours: frozenset[int] = frozenset(),
 ) -> tuple[Survey, tuple[KernelLock, ...]]:
     """Ask every process once: ``survey`` and ``kernel_locks`` in one pass."""
@@ -194,7 +193,7 @@ def survey(
     prefixes: Sequence[bytes],
     devices: frozenset[int],
     *,
-    wanted: Callable[[int, int], bool] | None = None,
+    wanted: Wanted | None = None,
     ours: frozenset[int] = frozenset(),
 ) -> Survey:
     """Ask every process what it holds on ``devices`` or below ``prefixes``.

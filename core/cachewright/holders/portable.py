@@ -96,8 +96,7 @@ class _Looker:
         if holds:
             holder = _holder(process)
             self.holds.extend(
-                Hold(replace(holder, how=(how,)), device, inode, path, how)
-                for device, inode, path, how in holds
+                Hold(holder, device, inode, path, how) for device, inode, path, how in holds
             )
 
     def _hold(self, pid: int, name: str, how: str) -> tuple[int, int, bytes, str] | None:

@@ -98,9 +98,14 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
+@cache
+def _tick_ns() -> int:
+    return _NS // os.sysconf("SC_CLK_TCK")
+
+
 def _started_ns(ticks: int) -> int:
     """Wall-clock time of a moment ``ticks`` after boot, to a hundredth of a second."""
-    tick_ns = _NS // os.sysconf("SC_CLK_TCK")
+    tick_ns = _tick_ns()
     boot_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     return round((boot_ns + ticks * tick_ns) / tick_ns) * tick_ns
 

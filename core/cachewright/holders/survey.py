@@ -21,8 +21,9 @@ class Hold(NamedTuple):
     """One way in which one process holds one file or directory.
 
     ``how`` is ``open:read`` ``open:write`` ``mmap:read`` ``mmap:write`` ``exe`` ``cwd``
-    ``root`` ``lock:read`` or ``lock:write``, and the only item of ``holder.how``.  ``path`` is
-    what the kernel calls the place now; of a deleted file it ends in `` (deleted)``.
+    ``root`` ``lock:read`` or ``lock:write``; ``holder.how`` is empty, ``merged`` fills it.
+    ``path`` is what the kernel calls the place now; of a deleted file it ends in
+    `` (deleted)``.
     """
 
     holder: Holder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 import humanize
@@ -63,8 +64,7 @@ def _fields(one: LockReport) -> Iterator[tuple[str, str]]:
     yield "ID", display(one.id)
     for name, value in one.owner.items():
         if value and (name, value) != ("ID", one.id):
-            age = f" ({_ago(one.changed_ns)})" if name == "Created" and one.changed_ns else ""
-            yield display(name), f"{elide(display(value), _SHOWN)}{age}"
+            yield display(name), f"{elide(display(value), _SHOWN)}{_age_of(name, value)}"
     if "Created" not in one.owner and one.changed_ns:
         yield "Written", _ago(one.changed_ns)
     for each in one.holders:
@@ -72,6 +72,16 @@ def _fields(one: LockReport) -> Iterator[tuple[str, str]]:
     if one.etag and one.path.startswith(_S3):
         yield "ETag", display(one.etag)
     yield "Path", display(one.path)
+
+
+def _age_of(name: str, value: str) -> str:
+    """How long ago it was that the lock says that it was made, in brackets."""
+    if name != "Created":
+        return ""
+    try:
+        return f" ({_ago(int(datetime.fromisoformat(value).timestamp() * _NS))})"
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _ago(at_ns: int) -> str:

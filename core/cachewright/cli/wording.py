@@ -27,7 +27,7 @@ from cachewright.model import (
     Severity,
 )
 from cachewright.report.command import command
-from cachewright.text import display, timestamp
+from cachewright.text import display, is_address, timestamp
 
 _FILES_SHOWN: Final = 10
 
@@ -69,10 +69,11 @@ def check(result: CheckResult, look: Look) -> Iterator[str]:
 
 def _header(result: CheckResult) -> Iterator[str]:
     yield f"{display(result.root)} ({display(result.title)})"
-    entries = counted(len(result.entries), "entry", "entries")
-    total = size(sum(one.size for one in result.entries))
-    yield f"{entries}, {total}{_tally(one.verdict for one in result.entries)}."
-    if result.locks:
+    if not is_address(result.root):
+        entries = counted(len(result.entries), "entry", "entries")
+        total = size(sum(one.size for one in result.entries))
+        yield f"{entries}, {total}{_tally(one.verdict for one in result.entries)}."
+    if result.locks or is_address(result.root):
         locks = counted(len(result.locks), "lock", "locks")
         yield f"{locks}{_tally(one.verdict for one in result.locks)}."
     if result.staging:
@@ -117,7 +118,7 @@ def finding(one: Finding, look: Look) -> Iterator[str]:
         only = ["--only", offer.step.value] if number else []
         how = look.arguments()
         if offer.typed and _must_type(offer):
-            yield f"    {command(['unlock', look.root, *how, offer.typed])}"
+            yield f"    {command(['unlock', look.root, *how, '--', offer.typed])}"
         else:
             chosen = ["--finding", one.id, *only, "--apply"]
             yield f"    {command(['repair', look.root, *how, *chosen])}"

@@ -40,35 +40,32 @@ class StatePlaces:
 
     def locks(self) -> Sequence[LockPlace]:
         """The places as they are now: each lock on a state file, and then its info file."""
-        states = set(self._folders.states)
+        states = {*self._folders.states, *self._of_workspaces()}
         infos: dict[bytes, set[bytes]] = defaultdict(set)
-        for folder in sorted(self._listed()):
+        folders = self._folders
+        listed = {*folders.folders, *folders.data, *map(posixpath.dirname, states)}
+        for folder in sorted(listed):
             names = self._names(folder)
-            if STATE in names and folder not in self._folders.data:
+            if STATE in names and folder not in folders.data:
                 states.add(posixpath.join(folder, STATE))
-            for name in names:
-                fitting = states_of(name)
-                present = names.intersection(fitting) or set(fitting[:1])
-                if fitting:
-                    infos[posixpath.join(folder, name)] = {
-                        posixpath.join(folder, one) for one in present
-                    }
-                    states |= {posixpath.join(folder, one) for one in names.intersection(fitting)}
+            for info in filter(states_of, names):
+                of = states_of(info)
+                there = {posixpath.join(folder, one) for one in names.intersection(of)}
+                infos[posixpath.join(folder, info)] = there or {posixpath.join(folder, of[0])}
+                states |= there
         for state in states:
             infos[_info_of(state)].add(state)
         found = [self._kernel_lock(one) for one in states]
         found += [self._info_file(info, of) for info, of in infos.items()]
         return sorted(found, key=_order)
 
-    def _listed(self) -> Iterator[bytes]:
-        """Every directory that may hold state now."""
-        folders = self._folders
-        yield from {*folders.folders, *folders.data, *map(posixpath.dirname, folders.states)}
-        for top in folders.workspaces:
+    def _of_workspaces(self) -> Iterator[bytes]:
+        """Each workspace's state, which need not be there yet."""
+        for top in self._folders.workspaces:
             for name in self._names(top):
                 folder = posixpath.join(top, name)
                 if self._is_directory(folder):
-                    yield folder
+                    yield posixpath.join(folder, STATE)
 
     def _names(self, folder: bytes) -> set[bytes]:
         try:

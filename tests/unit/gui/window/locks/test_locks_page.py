@@ -1,0 +1,406 @@
+"""The Locks page: what it says of every kind, and how it lives while it is in front."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPersistentModelIndex, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QAbstractItemModelTester
+from pytestqt.qtbot import QtBot
+
+from cachewright.errors import StoreUnreadable
+from cachewright.model import Holder, HoldVerdict, LockKind, StepKind
+from cachewright_gui import lock_story, lock_words, session
+from cachewright_gui.models import lock_list
+from cachewright_gui.pages.cache_page import CONTENTS, LOCKS, PROBLEMS, STAGING
+from cachewright_gui.story import Bullet, Fact, Offer, Story, Words
+from cachewright_gui.window import MainWindow
+
+
+def items_of(story: Story, title: str) -> list[Any]:
+    return [item for one in story.sections if one.title == title for item in one.items]
+
+
+def row_of(window: MainWindow, subject: str) -> int:
+    model = window.cache.locks.model
+    return next(row for row in range(model.rowCount()) if model.item(row).subject == subject)
+
+
+def stilled(window: MainWindow) -> MainWindow:
+    """Nobody looks but the test."""
+    window._tick.stop()
+    return window
+
+
+def look(window: MainWindow, qtbot: QtBot) -> None:
+    """One look, after any that is under way."""
+    qtbot.waitUntil(lambda: not window.session._polling)
+    window.session.poll_locks()
+    qtbot.waitUntil(lambda: not window.session._polling)
+
+
+def select(window: MainWindow, subject: str) -> None:
+    window.cache.go_to(LOCKS)
+    page = window.cache.locks
+    page.view.setCurrentIndex(page.model.index(row_of(window, subject), 0))
+
+
+def test_every_column_tells_something_of_every_kind(lock_script: Any) -> None:
+    model = lock_list.locks()
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    model.set_items(lock_script.locks)
+    assert tester.model() is model
+    assert {one.kind for one in lock_script.locks} >= {
+        LockKind.POSIX,
+        LockKind.EXISTENCE,
+        LockKind.INFO_FILE,
+        LockKind.LEASE,
+        LockKind.OBJECT,
+    }
+    for row in range(model.rowCount()):
+        words = [model.data(model.index(row, column)) for column in range(model.columnCount())]
+        assert all(words), words
+    told = {one.subject: (lock_words.kind(one), lock_words.who(one)) for one in lock_script.locks}
+    assert told["index.lock"] == (
+        ("Lock file", "locked while it exists"),
+        ("Process 4711", "the lock says so"),
+    )
+    assert told["hashicorp/random 3.7.1"] == (
+        ("Kernel lock", "POSIX"),
+        ("tofu", "pid 21877, ci, stopped"),
+    )
+    assert told["hashicorp/google 6.20.0"][1] == ("Nobody", "")
+    assert told["web.tfstate"] == (
+        ("Stored lock", "object in a bucket"),
+        ("ci@build-07", "the lock says so"),
+    )
+    assert told["staging.tfstate"][1] == ("ci@build-07", "gone")
+
+
+@pytest.mark.parametrize(
+    ("mode", "word"), [(0o100600, "Lock file"), (0o120777, "Lock link"), (0o040700, "Lock folder")]
+)
+def test_what_makes_a_lock_by_being_there_is_named(mode: int, word: str, make_lock: Any) -> None:
+    assert lock_words.kind(make_lock("x", LockKind.EXISTENCE, mode=mode)).text == word
+
+
+def test_a_holder_is_told_in_words(make_lock: Any) -> None:
+    holder = Holder(
+        77,
+        1_700_000_000_000_000_000,
+        "dev",
+        "/usr/bin/tofu init",
+        ("lock:write", "open:read", "cwd", "open:write (deleted)"),
+        "stopped",
+    )
+    lock = make_lock("x", LockKind.POSIX, HoldVerdict.HELD, holders=(holder,))
+    (bullet,) = items_of(lock_story.of_lock(lock, None), "Held by")
+    assert isinstance(bullet, Bullet)
+    assert bullet.headline == "tofu (pid 77, stopped)"
+    command, who, how = bullet.detail.split("\n")
+    assert command == "/usr/bin/tofu init"
+    assert who.startswith("dev, since 2023-11-1")
+    assert how == (
+        "Has the lock for writing, has it open for reading, is working in it and has it open for "
+        "writing (deleted)."
+    )
+    assert lock_words.ways(("something:new",)) == "Something for new."
+
+
+def test_the_locks_own_words_and_what_must_be_typed_are_facts(lock_script: Any) -> None:
+    lock = lock_script.locks[-1]
+    story = lock_story.of_lock(lock, None)
+    said = {item.label: item.value for item in items_of(story, "The lock says")}
+    assert list(said) == ["ID", "Operation", "Who", "Version", "Created", "Path"]
+    where = {item.label: item.value for item in items_of(story, "Where") if isinstance(item, Fact)}
+    assert where["Lock ID"] == lock.id
+    assert where["ETag"] == lock.etag
+    assert where["Kind"] == "Stored lock, object in a bucket"
+
+
+def repair_words(story: Story) -> tuple[str, list[str]]:
+    found = items_of(story, "Repair")
+    words = " ".join(one.text for one in found if isinstance(one, Words))
+    return words, [one.label for one in found if isinstance(one, Offer)]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (LockKind.EXISTENCE, HoldVerdict.UNPROVEN, {}, ["Force unlock…"], "must be typed"),
+        (LockKind.OBJECT, HoldVerdict.UNPROVEN, {"garbage": True}, ["Force unlock…"], "typed"),
+        (LockKind.EXISTENCE, HoldVerdict.HELD, {}, [], "Only its holder can let it go"),
+        (LockKind.POSIX, HoldVerdict.UNPROVEN, {}, [], "A kernel lock ends with the process"),
+        (LockKind.POSIX, HoldVerdict.FREE, {}, [], "Nothing to clean"),
+        (
+            LockKind.INFO_FILE,
+            HoldVerdict.UNPROVEN,
+            {"no_release": "the state file is not there"},
+            [],
+            "The state file is not there.",
+        ),
+    ],
+)
+def test_force_is_offered_only_where_it_may_be_used(case: Any, make_lock: Any) -> None:
+    kind, verdict, others, labels, words = case
+    told, offered = repair_words(lock_story.of_lock(make_lock("x", kind, verdict, **others), None))
+    assert offered == labels
+    assert words in told
+
+
+def test_what_is_proven_dead_goes_through_the_review(
+    opened: Any, lock_script: Any, qtbot: QtBot
+) -> None:
+    window = opened(lock_script)
+    select(window, "staging.tfstate")
+    _words, offered = repair_words(window.cache.evidence.story)
+    assert offered == ["Remove lock…"]
+    window.actions_["locks-only"].trigger()
+    qtbot.waitUntil(lambda: window.repairs.dialog is not None)
+    assert window.repairs.dialog is not None
+    assert [row.step.subject for row in window.repairs.dialog.rows] == ["staging.tfstate"]
+    window.repairs.dialog.reject()
+
+
+def test_only_what_is_proven_is_counted_and_cleaned(
+    opened: Any, lock_script: Any, qtbot: QtBot
+) -> None:
+    window = opened(lock_script)
+    assert window.cache.header.clean.text() == "Clean stale (2)"
+    assert window.actions_["locks-only"].text() == "Clean stale locks (1)…"
+    assert window.actions_["staging-only"].text() == "Remove stale staging (1)…"
+    taken = tuple(
+        replace(one, verdict=HoldVerdict.HELD) if one.verdict is HoldVerdict.STALE else one
+        for one in lock_script.locks
+    )
+    lock_script.locks = taken
+    window.cache.go_to(LOCKS)
+    qtbot.waitUntil(lambda: window.cache.header.clean.text() == "Remove stale staging (1)")
+    assert window.actions_["locks-only"].text() == "Clean stale locks…"
+    assert not window.actions_["locks-only"].isEnabled()
+    assert window.actions_["locks-only"].toolTip() == "Nothing is proven to be left behind."
+
+
+def test_the_review_leaves_out_what_nobody_proved(
+    opened: Any, lock_script: Any, qtbot: QtBot
+) -> None:
+    window = opened(lock_script)
+    window.commands.review_all()
+    qtbot.waitUntil(lambda: window.repairs.dialog is not None)
+    dialog = window.repairs.dialog
+    assert dialog is not None
+    of_locks = [row.step for row in dialog.rows if row.step.step is StepKind.QUARANTINE_LOCK]
+    assert [one.subject for one in of_locks] == ["staging.tfstate"]
+    assert window.cache.header.review.text() == "Review repairs (4)"
+    assert len(dialog.rows) == 4
+    dialog.reject()
+
+
+def test_locks_are_looked_at_while_the_page_is_in_front(
+    opened: Any, lock_script: Any, qtbot: QtBot
+) -> None:
+    window = stilled(opened(lock_script))
+    for page in (PROBLEMS, CONTENTS, STAGING):
+        window.cache.go_to(page)
+        window._tick_over()
+    assert lock_script.polls == 0
+    window.cache.go_to(LOCKS)
+    qtbot.waitUntil(lambda: lock_script.polls == 1)
+    qtbot.waitUntil(lambda: not window.session._polling)
+    window._tick_over()
+    qtbot.waitUntil(lambda: lock_script.polls == 2)
+    qtbot.waitUntil(lambda: not window.session._polling)
+    window.showMinimized()
+    window._tick_over()
+    assert lock_script.polls == 2
+
+
+def test_looks_never_overlap(opened: Any, lock_script: Any, qtbot: QtBot) -> None:
+    window = stilled(opened(lock_script))
+    going, go_on = threading.Event(), threading.Event()
+    bench = window.session._bench
+
+    def slow() -> Any:
+        going.set()
+        go_on.wait(10)
+        lock_script.polls += 1
+        return lock_script.locks
+
+    bench.locks = slow
+    window.session.poll_locks()
+    qtbot.waitUntil(going.is_set)
+    for _ in range(5):
+        window.session.poll_locks()
+    go_on.set()
+    qtbot.waitUntil(lambda: not window.session._polling)
+    assert lock_script.polls == 1
+
+
+def test_a_store_is_asked_only_now_and_then(
+    opened: Any, store_script: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = stilled(opened(store_script))
+    window._tick_over()
+    window.cache.go_to(PROBLEMS)
+    window.cache.go_to(LOCKS)
+    assert store_script.polls == 0, "the check has just asked"
+    monkeypatch.setattr(session, "STORE_PAUSE_S", 0.0)
+    window.session._pause_polls()
+    window._tick_over()
+    qtbot.waitUntil(lambda: store_script.polls == 1)
+
+
+def test_a_failing_look_is_told_once(opened: Any, lock_script: Any, qtbot: QtBot) -> None:
+    window = stilled(opened(lock_script))
+    window.cache.go_to(LOCKS)
+    told: list[Any] = []
+    window.session.failed.connect(told.append)
+    lock_script.locks_error = StoreUnreadable(
+        path=b"s3://b", reason="no answer within 10 seconds", left="Nothing was changed."
+    )
+    for count in range(4):
+        look(window, qtbot)
+        lock_script.locks_error = StoreUnreadable(
+            path=b"s3://b", reason=f"no answer, {count} times", left=""
+        )
+    assert len(told) == 1
+    assert window.cache.locks.notes.isVisible()
+    assert "Could not look again: s3://b: no answer, 2 times." in (
+        window.cache.locks.notes.words.toPlainText()
+    )
+    assert window.cache.locks.model.rowCount() == len(lock_script.locks), "what was seen stays"
+    lock_script.locks_error = None
+    look(window, qtbot)
+    assert not window.cache.locks.notes.isVisible()
+
+
+def test_notes_stand_below_the_table_as_nothing_but_text(
+    opened: Any, lock_script: Any, qtbot: QtBot
+) -> None:
+    lock_script.notes = ("The state of <b>prod</b> is kept in gcs.", "A note\x1b[2J\u202e.")
+    lock_script.locks = ()
+    window = stilled(opened(lock_script))
+    window.cache.go_to(LOCKS)
+    notes = window.cache.locks.notes
+    qtbot.waitUntil(notes.isVisible)
+    assert notes.words.toPlainText() == (
+        "The state of <b>prod</b> is kept in gcs.\nA note\\x1b[2J\\u202e."
+    )
+    assert notes.words.accessibleName() == "Notes"
+    assert window.cache.locks.view.empty_title == "No locks."
+    assert notes.words.height() < 80
+    lock_script.notes = ()
+    look(window, qtbot)
+    assert not notes.isVisible()
+
+
+def many(make_lock: Any, numbers: range, **others: Any) -> tuple[Any, ...]:
+    return tuple(make_lock(f"lock-{number:03}", **others) for number in numbers)
+
+
+def test_rows_that_come_and_go_leave_selection_and_place(
+    opened: Any, lock_script: Any, make_lock: Any, qtbot: QtBot
+) -> None:
+    lock_script.locks = many(make_lock, range(100, 160))
+    window = stilled(opened(lock_script))
+    window.cache.go_to(LOCKS)
+    page = window.cache.locks
+    qtbot.waitUntil(lambda: page.view.verticalScrollBar().maximum() > 0)
+    row = row_of(window, "lock-130")
+    page.view.setCurrentIndex(page.model.index(row, 0))
+    page.view.scrollTo(page.model.index(row, 0), page.view.ScrollHint.PositionAtCenter)
+    before = page.view.rowViewportPosition(row)
+    assert 0 < before < page.view.viewport().height()
+    held = QPersistentModelIndex(page.model.index(row, 0))
+    for locks in (
+        (*many(make_lock, range(10)), *lock_script.locks),
+        (*many(make_lock, range(5)), *lock_script.locks[3:]),
+        lock_script.locks,
+    ):
+        lock_script.locks = locks
+        look(window, qtbot)
+        assert page.model.rowCount() == len(locks)
+        assert page.current().subject == "lock-130"
+        assert page.view.current_row() == held.row()
+        assert page.view.rowViewportPosition(page.view.current_row()) == before
+
+
+def test_at_the_top_new_rows_come_into_sight(
+    opened: Any, lock_script: Any, make_lock: Any, qtbot: QtBot
+) -> None:
+    lock_script.locks = many(make_lock, range(100, 160))
+    window = stilled(opened(lock_script))
+    window.cache.go_to(LOCKS)
+    page = window.cache.locks
+    page.view.setCurrentIndex(page.model.index(2, 0))
+    lock_script.locks = (*many(make_lock, range(2)), *lock_script.locks)
+    look(window, qtbot)
+    assert page.model.rowCount() == 62
+    assert page.view.verticalScrollBar().value() == 0
+    assert page.current().subject == "lock-102"
+
+
+def test_what_changed_is_tinted_and_nothing_else(
+    opened: Any, lock_script: Any, make_lock: Any, qtbot: QtBot
+) -> None:
+    lock_script.locks = many(make_lock, range(4))
+    window = stilled(opened(lock_script))
+    window.cache.go_to(LOCKS)
+    model = window.cache.locks.model
+    assert not model.any_fresh()
+    first, second, third, fourth = lock_script.locks
+    lock_script.locks = (
+        first,
+        replace(second, id="taken anew", fingerprint="other"),
+        replace(third, verdict=HoldVerdict.HELD),
+        replace(fourth, explanation="said in other words"),
+        make_lock("lock-new"),
+    )
+    look(window, qtbot)
+    assert model.rowCount() == 5
+    fresh = {model.item(row).subject for row in range(5) if model.fresh(row)}
+    assert fresh == {"lock-001", "lock-002", "lock-new"}
+
+
+def test_the_id_is_copied_from_every_page_that_shows_the_lock(
+    opened: Any, lock_script: Any
+) -> None:
+    window = opened(lock_script)
+    copied = QGuiApplication.clipboard()
+    select(window, "terraform.tfstate")
+    window.actions_["copy-id"].trigger()
+    assert copied.text() == "54dacc76-4307-835c-38da-9ae77bb5eb7c"
+    window.cache.go_to(PROBLEMS)
+    problems = window.cache.problems
+    for row in range(problems.model.rowCount()):
+        problems.view.setCurrentIndex(problems.model.index(row, 0))
+        is_lock = "lock" in problems.model.item(row).finding.kind
+        assert window.actions_["copy-id"].isEnabled() is is_lock
+        assert window.actions_["force"].isEnabled() is is_lock
+    window.cache.go_to(STAGING)
+    assert not window.actions_["copy-id"].isEnabled()
+    assert window.actions_["force"].toolTip() == "Select a lock first."
+
+
+def test_the_right_button_offers_it_too(opened: Any, lock_script: Any) -> None:
+    window = opened(lock_script)
+    for page in (window.cache.locks, window.cache.problems):
+        words = [one.text() for one in page.view.actions()]
+        assert "Copy lock ID" in words
+        assert "Force unlock…" in words
+        assert page.view.contextMenuPolicy() is Qt.ContextMenuPolicy.ActionsContextMenu
+
+
+def test_staging_that_is_worked_in_reads_alike_everywhere(opened: Any, script: Any) -> None:
+    script.staging = (replace(script.staging[0], verdict=HoldVerdict.HELD),)
+    window = opened(script)
+    window.cache.go_to(STAGING)
+    assert window.cache.staging.model.data(window.cache.staging.model.index(0, 0)) == "In use"
+    window.cache.go_to(CONTENTS)
+    model = window.cache.contents.model
+    row = model.inventory.tree.find(b".temp8841902")
+    assert model.verdict_words(row) == "In use"

@@ -60,8 +60,10 @@ class Recent:
             return None
 
 
-def _access(data: dict[str, Any]) -> Access:
+def _access(data: Any) -> Access:
     """Settings of an older version name nothing; damaged ones are no settings."""
+    if not isinstance(data, dict):
+        raise TypeError("access")
     for name in ("endpoint_url", "profile", "region"):
         if not isinstance(data.get(name), str | None):
             raise TypeError(name)

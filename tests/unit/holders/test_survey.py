@@ -301,9 +301,12 @@ def test_a_file_system_that_fails_spoils_nothing_else(
     """A stale handle or a dead server, injected where one process is asked."""
     one = other("open('/proc/self/comm', 'w').write('victim'); " + WAYS["open:write"], place)
     pinned: set[int] = set()
+    its_descriptors: set[int] = set()
     real_stat, real_open = os.stat, os.open
 
     def fails(name: object, dir_fd: int | None) -> bool:
+        if failing == "fd/":
+            return dir_fd in its_descriptors
         return dir_fd in pinned and isinstance(name, str) and name.startswith(failing)
 
     def stat(name: Any, *, dir_fd: int | None = None, **options: Any) -> os.stat_result:
@@ -317,8 +320,11 @@ def test_a_file_system_that_fails_spoils_nothing_else(
         fd = real_open(name, flags, *rest, dir_fd=dir_fd)
         if isinstance(name, str) and name.startswith("/proc/"):
             pinned.clear()
+            its_descriptors.clear()
             if name == f"/proc/{one.pid}":
                 pinned.add(fd)
+        if name == "fd" and dir_fd in pinned:
+            its_descriptors.add(fd)
         return fd
 
     with monkeypatch.context() as injected:

@@ -71,7 +71,7 @@ def _fields(one: LockReport) -> Iterator[tuple[str, str]]:
         yield "Held by", display(holder(each))
     if one.etag and one.path.startswith(_S3):
         yield "ETag", display(one.etag)
-    yield "Path", display(one.path)
+    yield "Lies at", display(one.path)
 
 
 def _age_of(name: str, value: str) -> str:

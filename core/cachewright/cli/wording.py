@@ -69,11 +69,12 @@ def check(result: CheckResult, look: Look) -> Iterator[str]:
 
 def _header(result: CheckResult) -> Iterator[str]:
     yield f"{display(result.root)} ({display(result.title)})"
-    if not is_address(result.root):
+    store = is_address(result.root)
+    if result.entries or not (store or result.locks):  # where only locks lie, none is missed
         entries = counted(len(result.entries), "entry", "entries")
         total = size(sum(one.size for one in result.entries))
         yield f"{entries}, {total}{_tally(one.verdict for one in result.entries)}."
-    if result.locks or is_address(result.root):
+    if result.locks or store:
         locks = counted(len(result.locks), "lock", "locks")
         yield f"{locks}{_tally(one.verdict for one in result.locks)}."
     if result.staging:

@@ -31,8 +31,9 @@ _HOW: Final = {
     "root": "has it as its root directory",
 }
 
-_CLAIMED: Final = ("Who", "who", "owner", "user", "hostname", "host", "machine")
-"""What tools call the owner in a lock's own record, the most telling first."""
+_PERSON: Final = ("Who", "who", "owner", "user")
+_COMPUTER: Final = ("hostname", "host")
+"""What tools call the owner and its computer in a lock's own record."""
 
 
 class TwoLines(NamedTuple):
@@ -82,13 +83,19 @@ def who(lock: LockReport) -> TwoLines:
 
 def owner_named(owner: Mapping[str, str]) -> str:
     """Whom the lock's own record names, be it but a process; empty where it names nobody."""
-    pid = owner.get("pid", "")
-    return person_named(owner) or (f"Process {pid}" if pid else "")
+    person, computer, pid = person_named(owner), _first(owner, _COMPUTER), owner.get("pid", "")
+    if person or not pid:
+        return person or computer
+    return f"Process {pid} on {computer}" if computer else f"Process {pid}"
 
 
 def person_named(owner: Mapping[str, str]) -> str:
     """Whom one could ask, by the lock's own record."""
-    return next((owner[key] for key in _CLAIMED if owner.get(key)), "")
+    return _first(owner, _PERSON)
+
+
+def _first(owner: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((owner[name] for name in names if owner.get(name)), "")
 
 
 def name_of(holder: Holder) -> str:

@@ -80,6 +80,8 @@ class EvidencePane(QScrollArea):
         if story == self.story and can_act == self._can_act:
             return
         kept = self.verticalScrollBar().value() if self.story is not None else 0
+        focused = self.focusWidget()
+        pressed = focused.text() if isinstance(focused, QPushButton) and focused.hasFocus() else ""
         same = self.story is not None and self.story.path == story.path
         self.story, self._can_act = story, can_act
         body, column = self._new_body()
@@ -99,6 +101,13 @@ class EvidencePane(QScrollArea):
         self.setWidget(body)
         if same:
             self.verticalScrollBar().setValue(kept)
+            self._focus_again(pressed)
+
+    def _focus_again(self, caption: str) -> None:
+        """The button that had the focus has it again, though all was built anew."""
+        for button in self.findChildren(QPushButton):
+            if caption and button.text() == caption:
+                button.setFocus()
 
     def _new_body(self) -> tuple[QWidget, QVBoxLayout]:
         body = QWidget()

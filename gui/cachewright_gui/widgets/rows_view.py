@@ -192,6 +192,11 @@ class RowsView(QTableView):
             self.chosen.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Home and End go to the first and last row: Qt would go along the columns."""
+        if event.key() in {Qt.Key.Key_Home, Qt.Key.Key_End} and self.model().rowCount():
+            row = 0 if event.key() == Qt.Key.Key_Home else self.model().rowCount() - 1
+            self.setCurrentIndex(self.model().index(row, 0))
+            return
         if event.key() in {Qt.Key.Key_Left, Qt.Key.Key_Right} and not self.turn(event.key()):
             event.ignore()
             return

@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QPersistentModelIndex, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from cachewright.errors import StoreUnreadable
@@ -404,3 +405,35 @@ def test_staging_that_is_worked_in_reads_alike_everywhere(opened: Any, script: A
     model = window.cache.contents.model
     row = model.inventory.tree.find(b".temp8841902")
     assert model.verdict_words(row) == "In use"
+
+
+def test_home_and_end_go_to_the_first_and_last_row(
+    opened: Any, lock_script: Any, qtbot: QtBot
+) -> None:
+    window = opened(lock_script)
+    window.cache.go_to(LOCKS)
+    view = window.cache.locks.view
+    qtbot.keyClick(view, Qt.Key.Key_End)
+    assert view.current_row() == len(lock_script.locks) - 1
+    qtbot.keyClick(view, Qt.Key.Key_Home)
+    assert view.current_row() == 0
+
+
+def test_a_button_of_the_pane_keeps_the_focus_while_the_evidence_changes(
+    opened: Any, lock_script: Any, qtbot: QtBot
+) -> None:
+    window = stilled(opened(lock_script))
+    select(window, "web.tfstate")
+    buttons = window.cache.evidence.findChildren(QPushButton)
+    assert [one.text() for one in buttons] == ["Force unlock…"]
+    buttons[0].setFocus()
+    lock_script.locks = tuple(
+        replace(one, explanation="Said a moment later.") for one in lock_script.locks
+    )
+    look(window, qtbot)
+    focused = window.focusWidget()
+    assert isinstance(focused, QPushButton)
+    assert focused is not buttons[0]
+    assert focused.text() == "Force unlock…"
+    select(window, "terraform.tfstate")
+    assert window.focusWidget() is window.cache.locks.view

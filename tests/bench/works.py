@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tests.bench.holding import looking
 from tests.bench.rounds import Row, command, compare, shell
 
 from cachewright.inventory.tree import Tree
@@ -59,6 +60,7 @@ def verifying(top: Path) -> Callable[[], None]:
 OURS: Final[dict[str, Callable[[Path], object]]] = {
     "scan": scan,
     "verify": lambda top: verifying(top)(),
+    "holders": lambda cache: looking(cache)(),
 }
 
 

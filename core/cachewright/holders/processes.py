@@ -29,6 +29,8 @@ UNSHOWN: Final = "/(a path too long to show)"
 _DIRECTORY: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0)
 _CHUNK: Final = 65_536
 _COMMAND_LINE_LIMIT: Final = 32_768
+_IDS: Final = 64
+"""Bytes enough for a process's four user ids."""
 _PF_KTHREAD: Final = 0x00200000
 _STOPPED: Final = frozenset({"T", "t"})
 _ZOMBIE: Final = frozenset({"Z", "X"})
@@ -173,10 +175,9 @@ class Process:
 
     def user(self) -> str:
         """The user it acts as (effective uid)."""
-        for line in self.read("status").splitlines():
-            if line.startswith(b"Uid:"):
-                return user_name(int(line.split()[2]))
-        return ""
+        _, _, after = self.read("status").partition(b"\nUid:")
+        ids = after[:_IDS].split()
+        return user_name(int(ids[1])) if after else ""
 
     def command(self, stat: Stat) -> str:
         """The command line without its secrets; the name in brackets where there is none."""

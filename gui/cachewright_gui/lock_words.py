@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from cachewright.model import Holder, HoldVerdict, LockKind, LockReport
@@ -34,6 +35,10 @@ _HOW: Final = {
 _PERSON: Final = ("Who", "who", "owner", "user")
 _COMPUTER: Final = ("hostname", "host")
 """What tools call the owner and its computer in a lock's own record."""
+
+
+_LATEST_S: Final = 250_000_000_000.0
+"""Times later than this, in the year 9892, no clock was ever set to."""
 
 
 class TwoLines(NamedTuple):
@@ -124,6 +129,15 @@ def _way(code: str) -> str:
     base, deleted, _ = code.partition(" (deleted)")
     words = _HOW.get(base, base.replace(":", " for "))
     return f"{words} (deleted)" if deleted else words
+
+
+def taken_ns(lock: LockReport) -> int:
+    """When it was taken, by its own words where it tells, else when it was last written."""
+    try:
+        said = datetime.fromisoformat(lock.owner.get("Created", "")).timestamp()
+    except (ValueError, OverflowError):
+        return lock.changed_ns
+    return int(said * 1e9) if 0 < said < _LATEST_S else lock.changed_ns
 
 
 def end_it(lock: LockReport) -> str:

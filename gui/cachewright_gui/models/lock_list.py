@@ -45,10 +45,10 @@ def locks() -> ReportModel[LockReport]:
             ),
             Column(
                 "Age",
-                lambda one: wording.age(one.changed_ns),
-                lambda one: -one.changed_ns,
+                lambda one: wording.age(lock_words.taken_ns(one)),
+                lambda one: -lock_words.taken_ns(one),
                 118,
-                hint=lambda one: wording.exact_time(one.changed_ns),
+                hint=_age_hint,
                 spare=2,
             ),
         ),
@@ -61,6 +61,14 @@ def locks() -> ReportModel[LockReport]:
         ),
         glance=lambda one: (one.verdict, one.id, one.fingerprint, one.etag, lock_words.who(one)),
     )
+
+
+def _age_hint(lock: LockReport) -> str:
+    taken = lock_words.taken_ns(lock)
+    written = f"Written {wording.exact_time(lock.changed_ns)}" if lock.changed_ns else ""
+    if taken == lock.changed_ns:
+        return written
+    return f"Taken {wording.exact_time(taken)}, by its own words\n{written}".strip()
 
 
 def _who_hint(lock: LockReport) -> str:

@@ -23,7 +23,7 @@ from cachewright.model import (
     StepKind,
 )
 from cachewright.repair.releasing import unconditionally
-from cachewright_gui.dialogs.force_unlock import ForceUnlock
+from cachewright_gui.dialogs.force_unlock import ForceUnlock, VerbButton
 from cachewright_gui.pages.cache_page import LOCKS, PROBLEMS
 from cachewright_gui.store import Recent
 from cachewright_gui.story import Bullet, Offer
@@ -113,6 +113,20 @@ def test_no_chain_of_enters_unlocks(
     for _ in range(4):
         qtbot.keyClick(window.cache.locks.view, key)
     assert lock_script.applied == []
+
+
+@pytest.mark.parametrize("key", ENTER)
+def test_the_verb_ignores_enter_even_where_a_desktop_has_it_press_buttons(
+    key: Qt.Key, qtbot: QtBot
+) -> None:
+    button = VerbButton("Force unlock")
+    qtbot.addWidget(button)
+    button.setAutoDefault(True)
+    button.show()
+    with qtbot.assertNotEmitted(button.clicked):
+        qtbot.keyClick(button, key)
+    with qtbot.waitSignal(button.clicked):
+        qtbot.keyClick(button, Qt.Key.Key_Space)
 
 
 def test_enter_cancels_as_long_as_nothing_else_was_chosen(

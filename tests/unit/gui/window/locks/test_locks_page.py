@@ -437,3 +437,34 @@ def test_a_button_of_the_pane_keeps_the_focus_while_the_evidence_changes(
     assert focused.text() == "Force unlock…"
     select(window, "terraform.tfstate")
     assert window.focusWidget() is window.cache.locks.view
+
+
+@pytest.mark.parametrize(
+    ("created", "taken_ns"),
+    [
+        ("2026-11-20T10:02:07.525143475Z", 1_795_168_927_525_143_000),
+        ("", 77),
+        ("yesterday", 77),
+        ("0001-01-01T00:00:00+14:00", 77),
+        ("9999-12-31T23:59:59-14:00", 77),
+        ("1960-01-01T00:00:00Z", 77),
+    ],
+)
+def test_a_lock_is_as_old_as_it_says_if_that_can_be(
+    created: str, taken_ns: int, make_lock: Any
+) -> None:
+    lock = make_lock("x", owner={"Created": created}, changed_ns=77)
+    assert lock_words.taken_ns(lock) // 10**6 == taken_ns // 10**6
+    model = lock_list.locks()
+    model.set_items([lock])
+    assert model.data(model.index(0, 4))
+    assert model.data(model.index(0, 4), Qt.ItemDataRole.ToolTipRole)
+
+
+def test_who_is_named_as_far_as_the_lock_tells() -> None:
+    named = lock_words.owner_named
+    assert named({"Who": "ci@b", "pid": "5"}) == "ci@b"
+    assert named({"pid": "5", "host": "build-07"}) == "Process 5 on build-07"
+    assert named({"pid": "5"}) == "Process 5"
+    assert named({"hostname": "build-07"}) == "build-07"
+    assert named({"id": "x", "machine": "0f0f"}) == ""

@@ -50,11 +50,17 @@ class Around:
         survey: Survey,
         *,
         decide: bool = False,
+        kernel: Sequence[KernelLock] | None = None,
         former: Mapping[bytes, LockReport] = _NONE,
         machine: Machine = THIS_MACHINE,
     ) -> Self:
-        """A survey that was just made, with the kernel's locks and the root's file system."""
-        return cls(survey, holders.kernel_locks(), filesystems.facts(root), decide, former, machine)
+        """A survey that was just made, with the kernel's locks and the root's file system.
+
+        ``kernel`` is what the same look saw of them (``holders.look_around``); else they are
+        read now.
+        """
+        locks = holders.kernel_locks() if kernel is None else kernel
+        return cls(survey, locks, filesystems.facts(root), decide, former, machine)
 
 
 def claim_of(reader: Reader, place: LockPlace, record: bytes) -> Claim:

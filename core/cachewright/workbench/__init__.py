@@ -146,10 +146,10 @@ class Workbench:
         """Every lock as it is now; cheap enough to repeat each second once scanned."""
         _tree, knowledge = self._read()
         devices = frozenset({self._root.identity.device})
-        survey = holders.survey([self._root.path], devices)
+        survey, kernel = holders.look_around([self._root.path], devices)
         former = self.result.locks if self.result else ()
         self._leases = look_at_leases(knowledge, (*former, *self._leases.locks))
-        found = look_at_locks(self._root, knowledge, survey, former=former)
+        found = look_at_locks(self._root, knowledge, survey, kernel=kernel, former=former)
         return (*found, *self._leases.locks)
 
     def notes(self) -> tuple[str, ...]:

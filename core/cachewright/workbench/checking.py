@@ -21,7 +21,7 @@ from cachewright.workbench.verifying import Verifying
 if TYPE_CHECKING:
     from cachewright.diagnosis.entries import Weighed
     from cachewright.formats.base import Format, Knowledge
-    from cachewright.holders import Survey
+    from cachewright.holders import KernelLock, Survey
     from cachewright.inventory.tree import Tree
     from cachewright.model import CancelToken, LockReport, StagingReport
     from cachewright.storage.anchored import Directory
@@ -35,18 +35,20 @@ def look_at_locks(
     knowledge: Knowledge,
     survey: Survey,
     *,
+    kernel: Sequence[KernelLock],
     decide: bool = False,
     former: Sequence[LockReport] = (),
 ) -> tuple[LockReport, ...]:
     """Every lock as it is now, without locking anything.
 
-    ``decide`` and ``former``: see ``locks.looking.Around``.
+    ``survey`` and ``kernel`` are of one look (``holders.look_around``); for ``decide`` and
+    ``former`` see ``locks.looking.Around``.
     """
     places = knowledge.locks()
     if not places:
         return ()
     known = {report.path: report for report in former}
-    around = Around.now(root, survey, decide=decide, former=known)
+    around = Around.now(root, survey, kernel=kernel, decide=decide, former=known)
     found = (look(root, place, knowledge, around) for place in places)
     return tuple(report for report in found if report is not None)
 
@@ -114,7 +116,9 @@ class Checking:
         residue = Residue(self._root, self.knowledge.staging(), self._options)
         watcher.progress(Progress("holders"))
         around = Surroundings(self._root, self.tree, contents)
-        locks = look_at_locks(self._root, self.knowledge, around.survey, decide=True)
+        locks = look_at_locks(
+            self._root, self.knowledge, around.survey, kernel=around.kernel, decide=True
+        )
         leases = look_at_leases(self.knowledge, cancel=self._cancel)
         locks = (*locks, *leases.locks)
         watcher.locks(locks)

@@ -9,7 +9,7 @@ from cachewright import holders
 from cachewright.diagnosis.holding import HoldsByRow
 
 if TYPE_CHECKING:
-    from cachewright.holders import Survey
+    from cachewright.holders import KernelLock, Survey
     from cachewright.inventory.tree import Tree
     from cachewright.model import Holder
     from cachewright.storage.anchored import Directory
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Surroundings:
-    """The latest survey, and what it says of one entry."""
+    """The latest survey, the kernel's locks as it saw them, and what it says of one entry."""
 
     def __init__(self, root: Directory, tree: Tree, contents: Sequence[Content]) -> None:
         self._root = root
@@ -25,6 +25,7 @@ class Surroundings:
         self._linked = [content for content in contents if content.linked]
         self._rows: Collection[int] = {content.entry.row for content in contents}
         self.survey: Survey
+        self.kernel: Sequence[KernelLock]
         self._holds: HoldsByRow
         self.look()
 
@@ -33,7 +34,7 @@ class Surroundings:
         prefixes = [self._root.path, *(content.root.path for content in self._linked)]
         devices = {self._root.identity.device}
         devices |= {content.root.identity.device for content in self._linked}
-        self.survey = holders.survey(prefixes, frozenset(devices))
+        self.survey, self.kernel = holders.look_around(prefixes, frozenset(devices))
         self._holds = HoldsByRow(self.survey, self._tree, self._root.path, self._rows)
         return self.survey
 

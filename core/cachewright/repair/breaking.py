@@ -79,6 +79,8 @@ def _place(work: Work, step: PlanStep) -> LockPlace:
     kernel = {one.relative for one in places if one.kind not in _MOVABLE}
     kernel |= {one.guards.relative for one in places if one.guards}
     below = relative + b"/"
+    if not found and not work.root.exists(relative):
+        raise Changed(path=step.path, what="it is gone")
     if (
         len(found) != 1
         or found[0].kind not in _MOVABLE

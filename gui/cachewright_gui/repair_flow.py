@@ -51,11 +51,15 @@ class RepairFlow:
     def _show(self, session: Session, plan: Plan) -> None:
         if self.dialog is not None:
             return
+        whole = len(plan.steps)
         plan = replace(plan, steps=tuple(one for one in plan.steps if not _by_force(one)))
+        left_out = _left_out(whole - len(plan.steps))
         if not plan.steps:
-            self._messages.show_outcome("There is nothing to repair now.", good=True, action=None)
+            words = left_out or "There is nothing to repair now."
+            self._messages.show_outcome(words, good=not left_out, action=None)
             return
-        dialog = ReviewRepairs(plan, partial(repair_command, session), self._parent)
+        command = partial(repair_command, session)
+        dialog = ReviewRepairs(plan, command, left_out=left_out, parent=self._parent)
         self.dialog = dialog
         dialog.finished.connect(lambda code: self._finished(session, dialog, code))
         dialog.open()
@@ -88,6 +92,13 @@ class RepairFlow:
 def _by_force(step: PlanStep) -> bool:
     """Whether this releases a lock that is not proven dead: only where its evidence is shown."""
     return step.step in wording.LOCK_STEPS and step.confirm is Confirm.TYPED
+
+
+def _left_out(count: int) -> str:
+    if not count:
+        return ""
+    locks = wording.plural(count, "lock is", "locks are")
+    return f"{locks} not proven dead and left out here: select one and use Force unlock…"
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

@@ -100,7 +100,12 @@ class ReviewRepairs(QDialog):
     """Accepted only by the verb's button; ``chosen`` is then the plan of the agreed steps."""
 
     def __init__(
-        self, plan: Plan, command: Callable[[Plan], str], parent: QWidget | None = None
+        self,
+        plan: Plan,
+        command: Callable[[Plan], str],
+        *,
+        left_out: str = "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.plan = plan
@@ -119,6 +124,8 @@ class ReviewRepairs(QDialog):
         self.apply.clicked.connect(self.accept)
         self.cancel.clicked.connect(self.reject)
         self.copy.clicked.connect(self._copy)
+        self.left_out = WrapLabel(left_out)
+        self.left_out.setVisible(bool(left_out))
         self._lay_out()
         for row in self.rows:
             row.changed.connect(self._count)
@@ -176,6 +183,7 @@ class ReviewRepairs(QDialog):
         column.addWidget(self.heading)
         column.addWidget(note)
         column.addWidget(scroll, 1)
+        column.addWidget(self.left_out)
         column.addLayout(buttons)
 
     @Slot()

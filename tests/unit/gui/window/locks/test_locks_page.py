@@ -198,7 +198,20 @@ def test_the_review_leaves_out_what_nobody_proved(
     assert [one.subject for one in of_locks] == ["staging.tfstate"]
     assert window.cache.header.review.text() == "Review repairs (4)"
     assert len(dialog.rows) == 4
+    assert dialog.left_out.text() == (
+        "3 locks are not proven dead and left out here: select one and use Force unlock…"
+    )
     dialog.reject()
+
+
+def test_a_review_of_nothing_but_unproven_locks_says_what_to_use(
+    opened: Any, store_script: Any, qtbot: QtBot
+) -> None:
+    window = opened(store_script)
+    window.commands.review_all()
+    qtbot.waitUntil(window.messages.isVisible)
+    assert window.repairs.dialog is None
+    assert window.messages.text.text().startswith("2 locks are not proven dead")
 
 
 def test_locks_are_looked_at_while_the_page_is_in_front(

@@ -13,6 +13,9 @@ import pytest
 
 from cachewright.formats import registry
 
+sys.path.insert(0, str(Path(__file__).parent / "stores"))
+pytest_plugins = ["store_servers"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from cachewright.errors import (
@@ -20,12 +20,13 @@ from cachewright.errors import (
     StoreUnreadable,
 )
 from cachewright.locks import aws_words
-from cachewright.locks.deadline import within
+from cachewright.locks.deadline import Late, within
 from cachewright.model import Access
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
+C = TypeVar("C")
 T = TypeVar("T")
 
 UNTOUCHED: Final = "Nothing was changed."
@@ -41,8 +42,8 @@ class Answered(StoreUnreadable):
     status = 0
 
 
-class Connection:
-    """One service at one endpoint.  Making it asks nobody; ``client`` is boto3's."""
+class Connection(Generic[C]):
+    """One service at one endpoint.  Making it asks nobody, not even for credentials."""
 
     def __init__(self, service: str, address: bytes, access: Access, extra: str = "s3") -> None:
         """Raises ``ExtraMissing`` without boto3 and ``AddressInvalid`` for an access that leads
@@ -54,7 +55,11 @@ class Connection:
             raise ExtraMissing(path=address, library="boto3", extra=extra) from None
         if access.endpoint_url is not None:
             _check_endpoint(address, access.endpoint_url)
-        config = Config(
+        self._path = address
+        self._service = service
+        self._access = access
+        self._client: C | None = None
+        self._config = Config(
             connect_timeout=access.timeout_s,
             read_timeout=access.timeout_s,
             # One attempt: a delete that is repeated may hit a lock that was taken in between.
@@ -64,47 +69,88 @@ class Connection:
             response_checksum_validation="when_required",
         )
         try:
-            session = boto3.session.Session(profile_name=access.profile, region_name=access.region)
-            self.client: Any = session.client(
-                service,
-                region_name=session.region_name or DEFAULT_REGION,
-                endpoint_url=access.endpoint_url,
-                config=config,
+            self._session = boto3.session.Session(
+                profile_name=access.profile, region_name=access.region
             )
         except Exception as error:
-            reason = aws_words.first_line(error).rstrip(".")
-            raise AddressInvalid(path=address, reason=reason) from error
+            raise self._invalid(error) from error
         self._timeout_s = access.timeout_s
 
     @property
     def endpoint(self) -> str:
         """Where it asks, for messages."""
-        return str(self.client.meta.endpoint_url)
+        if self._client is None:
+            return self._access.endpoint_url or "AWS"
+        client: Any = self._client
+        return str(client.meta.endpoint_url)
 
     def close(self) -> None:
         """Close what is open and idle; harmless at any time."""
-        self.client.close()
+        client: Any = self._client
+        if client is not None:
+            client.close()
+
+    def client(self) -> C:
+        """boto3's client, made when it is first needed.
+
+        Credentials may come from anywhere, such as a program that asks a person, so they are
+        waited for like any answer.
+        """
+        if self._client is None:
+            self._need_credentials()
+            made: Any
+            try:
+                made = self._session.client(
+                    self._service,
+                    region_name=self._session.region_name or DEFAULT_REGION,
+                    endpoint_url=self._access.endpoint_url,
+                    config=self._config,
+                )
+            except Exception as error:
+                raise self._invalid(error) from error
+            self._client = made
+        client: C = self._client
+        return client
+
+    def _need_credentials(self) -> None:
+        from botocore.exceptions import NoCredentialsError
+
+        try:
+            found = within(self._timeout_s + _GRACE_S, self._session.get_credentials)
+        except Late as error:
+            reason = f"no credentials came within {self._timeout_s:g} seconds"
+            raise StoreUnreadable(path=self._path, reason=reason, left=UNTOUCHED) from error
+        if found is None:
+            raise NoCredentialsError
+
+    def _invalid(self, error: Exception) -> AddressInvalid:
+        reason = aws_words.first_line(error).rstrip(".")
+        return AddressInvalid(path=self._path, reason=reason)
 
     def ask(
-        self, what: bytes, call: Callable[[], T], *, left: str = UNTOUCHED, acts: bool = False
+        self, what: bytes, call: Callable[[C], T], *, left: str = UNTOUCHED, acts: bool = False
     ) -> T:
-        """What ``call`` returns.  Raises ``Answered``, with ``code`` and ``status``, for an
-        error that the service answered with; ``StoreUnreadable`` for anything else.
+        """What ``call`` returns for the client.  Raises ``Answered``, with ``code`` and
+        ``status``, for an error that the service answered with; ``StoreUnreadable`` for
+        anything else, ``AddressInvalid`` for an access that leads nowhere.
 
         ``what`` is the object's address, ``left`` says what was left untouched.  With ``acts``
         the request changes something, and ``AnswerLost`` is raised where it may have.
         """
         from botocore.exceptions import ClientError
 
+        sent = False
         try:
-            return within(self._timeout_s + _GRACE_S, call)
+            client = self.client()
+            sent = True
+            return within(self._timeout_s + _GRACE_S, lambda: call(client))
         except CachewrightError:
             raise
         except ClientError as error:
             raise self._answered(what, error, left, acts=acts) from error
         except Exception as error:
-            reason, sent = aws_words.of_failure(error, self.endpoint, self._timeout_s)
-            if acts and sent:
+            reason, arrived = aws_words.of_failure(error, self.endpoint, self._timeout_s)
+            if acts and sent and arrived:
                 raise AnswerLost(path=what, reason=reason) from error
             raise StoreUnreadable(path=what, reason=reason, left=left) from error
 

@@ -41,6 +41,11 @@ _BY_CODE: Final[tuple[tuple[frozenset[str], str], ...]] = (
     (_DENIED, "access is denied{said}"),
 )
 
+_BY_STATUS: Final = {
+    401: "the credentials are not accepted at {endpoint} ({code})",
+    403: "access is denied{said}",
+}
+
 _NO_CREDENTIALS: Final = (
     "no whole AWS credentials were found: set --profile, AWS_PROFILE or both of "
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -93,6 +98,10 @@ def of_answer(response: Mapping[str, Any], endpoint: str) -> str:
     for codes, sentence in _BY_CODE:
         if code in codes:
             return sentence.format(endpoint=endpoint, code=code, said=said)
+    if status in _BY_STATUS:
+        return _BY_STATUS[status].format(endpoint=endpoint, code=status, said="")
+    if status >= SERVER_FAILED and code == str(status):  # also for a cut-off answer, by boto3
+        return f"{endpoint} failed, or gave an answer that makes no sense ({status})"
     verb = "failed with" if status >= SERVER_FAILED else "answered"
     return f"{endpoint} {verb} {status} {code}{said}"
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cachewright.errors import AddressInvalid, StoreUnreadable
@@ -47,8 +48,7 @@ class TableStore:
             reason = "it names no table, as dynamodb://table does"
             raise AddressInvalid(path=address, reason=reason)
         self._claim = claim
-        self._connection = Connection("dynamodb", self.root, access)
-        self._client: DynamoDBClient = self._connection.client
+        self._connection: Connection[DynamoDBClient] = Connection("dynamodb", self.root, access)
 
     @property
     def root(self) -> bytes:
@@ -88,9 +88,7 @@ class TableStore:
             cancel.check()
             page: Mapping[str, Any] = self._connection.ask(
                 self.root,
-                lambda how=dict(more): self._client.scan(  # type: ignore[misc]
-                    TableName=self.table, ConsistentRead=True, **how
-                ),
+                partial(self._scan, more),
             )
             if not isinstance(page.get("Items"), list):
                 break
@@ -103,16 +101,23 @@ class TableStore:
             more = {"ExclusiveStartKey": following}
         raise self._connection.nonsense(self.root)
 
+    def _scan(self, more: Mapping[str, Any], table: DynamoDBClient) -> Mapping[str, Any]:
+        return table.scan(TableName=self.table, ConsistentRead=True, **more)
+
     def read(self, key: str) -> Stored | None:
         where = self.where(key)
         answer: Mapping[str, Any] = self._connection.ask(
             where,
-            lambda: self._client.get_item(
-                TableName=self.table, Key={KEY: {"S": key}}, ConsistentRead=True
+            lambda table: table.get_item(
+                TableName=self.table,
+                Key={KEY: {"S": key}},
+                ConsistentRead=True,
+                # So that "no such item" is an answer, and not how boto3 reads any odd page.
+                ReturnConsumedCapacity="TOTAL",
             ),
         )
         if "Item" not in answer:
-            if not _is_json(answer):
+            if "ConsumedCapacity" not in answer:
                 raise self._connection.nonsense(where)
             return None
         stored = _stored(answer["Item"], clock_ns(answer))
@@ -131,7 +136,7 @@ class TableStore:
         condition, values = _same_info(item)
         return self._change(
             stored.key,
-            lambda: self._client.delete_item(
+            lambda table: table.delete_item(
                 TableName=self.table,
                 Key={KEY: item[KEY]},
                 ConditionExpression=condition,
@@ -143,14 +148,14 @@ class TableStore:
         item = _item(stored)
         return self._change(
             stored.key,
-            lambda: self._client.put_item(
+            lambda table: table.put_item(
                 TableName=self.table,
                 Item=item,
                 ConditionExpression=f"attribute_not_exists({KEY})",
             ),
         )
 
-    def _change(self, key: str, call: Callable[[], object]) -> bool:
+    def _change(self, key: str, call: Callable[[DynamoDBClient], object]) -> bool:
         try:
             left = "The item was left untouched."
             self._connection.ask(self.where(key), call, left=left, acts=True)
@@ -210,12 +215,6 @@ def _respelled(data: dict[str, Any]) -> object:
 def _item(stored: Stored) -> dict[str, Any]:
     item: dict[str, Any] = json.loads(stored.attributes[ITEM], object_hook=_respelled)
     return item
-
-
-def _is_json(answer: Mapping[str, Any]) -> bool:
-    """Whether it is the service that answered: boto3 takes any page for an empty answer."""
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return "json" in str(headers.get("content-type", ""))
 
 
 def _same_info(item: Mapping[str, Value]) -> tuple[str, dict[str, Any]]:

@@ -59,8 +59,7 @@ class S3Store:
         self._note = note_below if self.prefix else ""
         self._suffix = suffix
         self._claim = claim
-        self._connection = Connection("s3", self.root, access)
-        self._client: S3Client = self._connection.client
+        self._connection: Connection[S3Client] = Connection("s3", self.root, access)
 
     @property
     def root(self) -> bytes:
@@ -120,7 +119,7 @@ class S3Store:
     def _page(self, more: Mapping[str, str]) -> Mapping[str, Any]:
         page: Mapping[str, Any] = self._connection.ask(
             self.root,
-            lambda: self._client.list_objects_v2(
+            lambda s3: s3.list_objects_v2(
                 Bucket=self.bucket,
                 Prefix=self.prefix,
                 **more,  # type: ignore[arg-type]
@@ -150,7 +149,7 @@ class S3Store:
 
     def _get(self, key: str, how: Mapping[str, str]) -> Stored:
         where = self.where(key)
-        answer, body = self._connection.ask(where, lambda: self._fetch(key, how))
+        answer, body = self._connection.ask(where, lambda s3: self._fetch(s3, key, how))
         version = answer.get("ETag")
         size = _whole_size(answer)
         if not version or size is None or len(body) != min(size, BODY_LIMIT):
@@ -165,8 +164,10 @@ class S3Store:
             read_ns=clock_ns(answer),
         )
 
-    def _fetch(self, key: str, how: Mapping[str, str]) -> tuple[Mapping[str, Any], bytes]:
-        answer: Mapping[str, Any] = self._client.get_object(
+    def _fetch(
+        self, s3: S3Client, key: str, how: Mapping[str, str]
+    ) -> tuple[Mapping[str, Any], bytes]:
+        answer: Mapping[str, Any] = s3.get_object(
             Bucket=self.bucket,
             Key=key,
             **how,  # type: ignore[arg-type]
@@ -186,7 +187,7 @@ class S3Store:
         try:
             self._connection.ask(
                 where,
-                lambda: self._client.delete_object(
+                lambda s3: s3.delete_object(
                     Bucket=self.bucket,
                     Key=key,
                     **how,  # type: ignore[arg-type]
@@ -213,7 +214,7 @@ class S3Store:
         try:
             answer: Mapping[str, Any] = self._connection.ask(
                 where,
-                lambda: self._client.put_object(
+                lambda s3: s3.put_object(
                     Bucket=self.bucket,
                     Key=key,
                     Body=body,

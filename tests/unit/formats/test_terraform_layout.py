@@ -56,6 +56,7 @@ def role_of(depth: int, name: str, kind: Type) -> Role:
         (5, "linux_amd64", Type.DIRECTORY, Role.ENTRY),
         (5, "linux_amd64", Type.LINK, Role.ENTRY),
         (5, "linux_amd64", Type.FILE, Role.ENTRY),
+        (5, "linux_amd64", Type.OTHER, FOREIGN),
         (5, "linux_amd64.lock", Type.FILE, Role.LOCK),
         (5, "linux_amd64.lock", Type.DIRECTORY, FOREIGN),
         (5, "linux_amd64.bak-1", Type.DIRECTORY, FOREIGN),

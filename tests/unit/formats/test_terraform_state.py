@@ -482,6 +482,13 @@ def test_a_project_that_vanishes_while_it_is_read_is_a_sentence(project: Project
         assert knowledge.locks() == []
 
 
+def test_a_file_in_place_of_the_data_directory_tells_nothing(project: Project) -> None:
+    project.file("main.tf")
+    project.file(".terraform")
+    assert project.places() == {}
+    assert project.findings() == []
+
+
 def test_settings_that_cannot_be_read_are_told_of(project: Project) -> None:
     project.file("main.tf")
     settings = project.file(".terraform/terraform.tfstate", "garbage")

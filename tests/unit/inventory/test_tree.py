@@ -56,6 +56,19 @@ def test_every_path_is_found_again(mixed: Path, root: Directory) -> None:
         assert tree.names(tree.children(row)) == [tree.name(one) for one in tree.children(row)]
 
 
+def test_names_and_their_ends_are_found_everywhere(mixed: Path, root: Directory) -> None:
+    (mixed / "d0").mkdir(exist_ok=True)
+    for name in ("same", "d0/same", "d0/7", "7"):
+        (mixed / name).touch()
+    tree = scan_subtree(root)
+    names = {row: tree.name(row) for row in range(1, len(tree))}
+    for wanted in (b"same", b"7", b"link", b"nothing", b"ame", b"d0"):
+        assert list(tree.rows_named(wanted)) == [row for row in names if names[row] == wanted]
+        ending = [row for row in names if names[row].endswith(wanted)]
+        assert list(tree.rows_ending(wanted)) == ending
+    assert len(tree.rows_named(b"same")) == 2
+
+
 @pytest.mark.parametrize(
     "relative", [b"nothing", b"d0/nothing", b"/", b"link/x", b"lin", b"link/", b"//link"]
 )

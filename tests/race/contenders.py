@@ -27,7 +27,8 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Run:
-    """One race: where, of what kind, and how long.  Times in seconds."""
+    """One race: where, of what kind, and how long: until there were so many acquisitions and
+    ``wrongs`` of a kind, and the file ``enough`` is there if ``waits``.  Times in seconds."""
 
     kind: str
     place: str
@@ -36,7 +37,12 @@ class Run:
     seed: int
     deaths: float = 0.06
     stay: float = 0.002
-    patience: float = 0.12
+    pause: float = 0.001
+    patience: float = 0.6
+    hesitation: float = 0.0
+    wrongs: int = 0
+    wrong: str = "doubles"
+    waits: bool = False
     contenders: int = 4
     log: str = field(init=False)
     ended: str = field(init=False)
@@ -44,6 +50,13 @@ class Run:
     def __post_init__(self) -> None:
         self.log = os.path.join(self.aside, "log")
         self.ended = os.path.join(self.aside, "ended")
+
+    def is_over(self, acquisitions: int) -> bool:
+        if acquisitions < self.acquisitions:
+            return False
+        if self.waits and not os.path.exists(os.path.join(self.aside, "enough")):
+            return False
+        return told(self.log)[self.wrong] >= self.wrongs
 
 
 class Log:
@@ -68,19 +81,37 @@ class Counter:
         return self.entries
 
 
+class Patience:
+    """How long a dead owner's lock is left to others: the same for all who meet it, so that it
+    is taken over at any moment of a breaking of the same lock."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._met = b""
+        self._until = 0.0
+
+    def meet(self, left: bytes) -> None:
+        if left != self._met:
+            chance = random.Random(left + b"%d" % self._run.seed)  # noqa: S311 - see below
+            self._met, self._until = left, time.monotonic() + chance.uniform(0, self._run.patience)
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self._met) and time.monotonic() > self._until
+
+
 def contend(run: Run, number: int) -> None:
     """One contender's life, until the race has ended or it kills itself."""
     chance = random.Random(f"{run.seed}-{number}")  # noqa: S311 - a seed makes it repeatable
     lock = KINDS[run.kind](run.place, run.aside, record_of(run, number))
-    log, waiting_since = Log(run.log), 0.0
-    patience = chance.uniform(0, run.patience)
+    lock.hesitation = run.hesitation
+    log, waiting = Log(run.log), Patience(run)
     while not os.path.exists(run.ended):
-        patient = waiting_since == 0 or time.monotonic() - waiting_since < patience
-        if not lock.acquire(take_over=not patient):
-            waiting_since = (waiting_since or time.monotonic()) if lock.dead() else 0.0
-            time.sleep(chance.uniform(0.0002, 0.001))
+        if not lock.acquire(take_over=waiting.is_over):
+            waiting.meet(lock.left())
+            time.sleep(chance.uniform(run.pause / 5, run.pause))
             continue
-        waiting_since, patience = 0.0, chance.uniform(0, run.patience)
+        waiting.meet(b"")
         log.write("E", number)
         if lock.took_over:
             log.write("T", number)
@@ -92,7 +123,7 @@ def contend(run: Run, number: int) -> None:
         log.write("L", number)
         if not lock.release():
             log.write("R", number)
-        time.sleep(chance.uniform(0, 0.001))
+        time.sleep(chance.uniform(0, run.pause))
 
 
 def record_of(run: Run, number: int) -> dict[str, Any]:
@@ -115,7 +146,7 @@ def supervise(run: Run) -> None:
     Log(run.log)
     count, alive, number = Counter(run.log), set[int](), 0
     while not os.path.exists(run.ended) or alive:
-        if count.read() >= run.acquisitions:
+        if run.is_over(count.read()):
             os.close(os.open(run.ended, os.O_CREAT | os.O_WRONLY, 0o600))
         while len(alive) < run.contenders and not os.path.exists(run.ended):
             number += 1

@@ -13,8 +13,10 @@ import fcntl
 import http.client
 import json
 import os
+import random
 import sqlite3
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any, ClassVar, Final
@@ -22,6 +24,11 @@ from urllib.parse import urlsplit
 
 NAME: Final = "work"
 KERNEL_KINDS: Final = ("flock", "posix", "ofd")
+SIGNED: Final = (
+    "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, "
+    "SignedHeaders=host, Signature=0"
+)
+"""The loopback server asks who somebody is, and believes it."""
 
 
 def start_of(pid: int | str) -> int | None:
@@ -47,6 +54,9 @@ def own_record(number: int) -> dict[str, Any]:
         "pidns": os.stat("/proc/self/ns/pid").st_ino,
         "pid": os.getpid(),
         "start": start_of("self"),
+        # As a lease it is over at once, and only its owner's life keeps it.
+        "renewed_ns": time.time_ns(),
+        "lasts_ns": 1,
     }
 
 
@@ -67,6 +77,8 @@ class Contender:
 
     def __init__(self, place: str, aside: str, record: dict[str, Any]) -> None:
         self.place, self.aside = place, aside
+        self.hesitation = 0.0
+        """The longest time from seeing that an owner is dead to taking its lock over, in s."""
         self.record = json.dumps(record).encode()
         self.took_over = False
 
@@ -76,8 +88,12 @@ class Contender:
     def release(self) -> bool:
         raise NotImplementedError
 
-    def dead(self) -> bool:
-        """Whether a dead owner's lock is in the way."""
+    def left(self) -> bytes:
+        """The record of a dead owner's lock that is in the way, empty where none is."""
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        """Delete whatever lock is there by its name: nobody's protocol."""
         raise NotImplementedError
 
 
@@ -103,18 +119,20 @@ class Existence(Contender):
         with self._mutex():
             if self._made():
                 return True
-            if not (take_over and self.dead()):
+            if not (take_over and self.left()):
                 return False
+            time.sleep(random.uniform(0, self.hesitation))  # noqa: S311 - no secret
             with suppress(OSError):
-                self._remove()
+                self.remove()
             self.took_over = self._made()
             return self.took_over
 
-    def dead(self) -> bool:
+    def left(self) -> bytes:
         try:
-            return is_dead(self._read())
+            record = self._read()
         except OSError:
-            return False
+            return b""
+        return record if is_dead(record) else b""
 
     def release(self) -> bool:
         try:
@@ -122,7 +140,7 @@ class Existence(Contender):
         except OSError:
             ours = False
         with suppress(OSError):
-            self._remove()
+            self.remove()
         return ours
 
     def _made(self) -> bool:
@@ -138,7 +156,7 @@ class Existence(Contender):
     def _read(self) -> bytes:
         raise NotImplementedError
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
         os.unlink(self.path)
 
 
@@ -185,7 +203,7 @@ class Dir(Existence):
         with open(self._owner, "rb", buffering=0) as file:
             return file.readall()
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
         os.unlink(self._owner)
         os.rmdir(self.path)
 
@@ -228,8 +246,11 @@ class Kernel(Contender):
         os.close(self.fd)
         return still_there
 
-    def dead(self) -> bool:
-        return False
+    def left(self) -> bytes:
+        return b""
+
+    def remove(self) -> None:
+        os.unlink(self.path)
 
 
 class Flock(Kernel):
@@ -246,7 +267,7 @@ class Ofd(Kernel):
 
 class Info(Kernel):
     """A POSIX lock on a file of content, and beside it a file that tells of it.  Who dies leaves
-    that file behind; who comes next writes it anew."""
+    that file behind; who comes next writes it anew, after it was left to others for a while."""
 
     kind = "info"
 
@@ -259,8 +280,10 @@ class Info(Kernel):
         return os.path.join(self.place, NAME + ".info")
 
     def acquire(self, *, take_over: bool) -> bool:
-        if not super().acquire(take_over=take_over):
+        left = self.left()
+        if (left and not take_over) or not super().acquire(take_over=take_over):
             return False
+        self.took_over = bool(left)
         with open(self._info, "wb", buffering=0) as file:
             file.write(self.record)
         return True
@@ -273,6 +296,17 @@ class Info(Kernel):
         except FileNotFoundError:
             ours = False
         return super().release() and ours
+
+    def left(self) -> bytes:
+        try:
+            with open(self._info, "rb", buffering=0) as file:
+                record = file.readall()
+        except FileNotFoundError:
+            return b""
+        return record if is_dead(record) else b""
+
+    def remove(self) -> None:
+        os.unlink(self._info)
 
 
 class Lease(Contender):
@@ -306,9 +340,12 @@ class Lease(Contender):
         gone = "DELETE FROM leases WHERE name = ? AND value = ?"
         return self._do(gone, NAME, self.record.decode()) == 1
 
-    def dead(self) -> bool:
-        there = self._read()
-        return there is not None and is_dead(there.encode())
+    def left(self) -> bytes:
+        there = (self._read() or "").encode()
+        return there if is_dead(there) else b""
+
+    def remove(self) -> None:
+        self._do("DELETE FROM leases WHERE name = ?", NAME)
 
 
 class Object(Contender):
@@ -320,6 +357,7 @@ class Object(Contender):
         address = urlsplit(self.place)
         with closing(http.client.HTTPConnection(address.netloc, timeout=20)) as server:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
+            named["Authorization"] = SIGNED
             server.request(method, address.path, body or None, named)
             answer = server.getresponse()
             return answer.status, answer.read(), answer.getheader("ETag", "")
@@ -346,9 +384,12 @@ class Object(Contender):
             self._ask("DELETE")
         return ours
 
-    def dead(self) -> bool:
+    def left(self) -> bytes:
         status, body, _etag = self._ask("GET")
-        return status == 200 and is_dead(_info(body))
+        return body if status == 200 and is_dead(_info(body)) else b""
+
+    def remove(self) -> None:
+        self._ask("DELETE")
 
 
 def _info(body: bytes) -> bytes:

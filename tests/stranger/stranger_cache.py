@@ -11,7 +11,8 @@ whose names do not end in ``.dir`` lie locks:
 - ``leases.db`` at the top: a SQLite table ``leases(name primary key, value)``.
 
 A record is JSON: ``{"id", "machine", "boot", "pidns", "pid", "start"}``, any of which may be
-missing.  Put this folder on ``PYTHONPATH`` and Cachewright finds the format.
+missing; a lease's also has ``renewed_ns`` and ``lasts_ns``.  Put this folder on ``PYTHONPATH``
+and Cachewright finds the format.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from stranger_leases import FILE as LEASES_FILE
+from stranger_leases import StrangerLeases
+
 from cachewright.formats.base import (
     Entry,
     Expected,
@@ -35,6 +39,7 @@ from cachewright.formats.base import (
     Verification,
 )
 from cachewright.inventory.tree import Tree
+from cachewright.locks.store import LockStore
 from cachewright.model import (
     Claim,
     EntryVerdict,
@@ -110,25 +115,35 @@ class StrangerKnowledge(Knowledge):
 
     def claim(self, place: LockPlace, record: bytes) -> Claim:
         del place
-        if not record:
-            return Claim()
-        try:
-            said = json.loads(record)
-            return Claim(
-                id=str(said.get("id", "")),
-                owner={name: str(value) for name, value in said.items()},
-                machine=str(said.get("machine", "")),
-                boot_id=str(said.get("boot", "")),
-                pid_namespace=int(said.get("pidns", 0)),
-                pid=int(said.get("pid", 0)),
-                start_ticks=int(said.get("start", 0)),
-            )
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            return Claim(garbage=f"it is no such JSON ({type(error).__name__})")
+        return claim_of(record)
+
+    def leases(self) -> LockStore | None:
+        there = self.root.exists(LEASES_FILE)
+        return StrangerLeases(self.root.path, claim_of) if there else None
 
     def own_record(self, place: LockPlace) -> bytes | None:
         del place
         return json.dumps({"id": "cachewright", **whole_identity()}).encode()
+
+
+def claim_of(record: bytes) -> Claim:
+    if not record:
+        return Claim()
+    try:
+        said = json.loads(record)
+        return Claim(
+            id=str(said.get("id", "")),
+            owner={name: str(value) for name, value in said.items()},
+            machine=str(said.get("machine", "")),
+            boot_id=str(said.get("boot", "")),
+            pid_namespace=int(said.get("pidns", 0)),
+            pid=int(said.get("pid", 0)),
+            start_ticks=int(said.get("start", 0)),
+            renewed_ns=int(said.get("renewed_ns", 0)),
+            lasts_ns=int(said.get("lasts_ns", 0)),
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return Claim(garbage=f"it is no such JSON ({type(error).__name__})")
 
 
 def _place(relative: bytes, stem: bytes, suffix: bytes) -> LockPlace:

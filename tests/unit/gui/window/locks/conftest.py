@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from cachewright.model import (
     LockReport,
     Says,
 )
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 HOUR = 3600 * 1_000_000_000
 STATE_ID = "54dacc76-4307-835c-38da-9ae77bb5eb7c"

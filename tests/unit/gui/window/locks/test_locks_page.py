@@ -1,53 +1,27 @@
-"""The Locks page: what it says of every kind, and how it lives while it is in front."""
+"""The Locks page: what it says of every kind of lock, and what it offers."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPersistentModelIndex, Qt
+from lock_hands import items_of, select
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from cachewright.errors import StoreUnreadable
-from cachewright.model import Holder, HoldVerdict, LockKind, StepKind
-from cachewright_gui import lock_story, lock_words, session
+from cachewright.model import (
+    Holder,
+    HoldVerdict,
+    LockKind,
+    StepKind,
+)
+from cachewright_gui import lock_story, lock_words
 from cachewright_gui.models import lock_list
 from cachewright_gui.pages.cache_page import CONTENTS, LOCKS, PROBLEMS, STAGING
 from cachewright_gui.story import Bullet, Fact, Offer, Story, Words
-from cachewright_gui.window import MainWindow
-
-
-def items_of(story: Story, title: str) -> list[Any]:
-    return [item for one in story.sections if one.title == title for item in one.items]
-
-
-def row_of(window: MainWindow, subject: str) -> int:
-    model = window.cache.locks.model
-    return next(row for row in range(model.rowCount()) if model.item(row).subject == subject)
-
-
-def stilled(window: MainWindow) -> MainWindow:
-    """Nobody looks but the test."""
-    window._tick.stop()
-    return window
-
-
-def look(window: MainWindow, qtbot: QtBot) -> None:
-    """One look, after any that is under way."""
-    qtbot.waitUntil(lambda: not window.session._polling)
-    window.session.poll_locks()
-    qtbot.waitUntil(lambda: not window.session._polling)
-
-
-def select(window: MainWindow, subject: str) -> None:
-    window.cache.go_to(LOCKS)
-    page = window.cache.locks
-    page.view.setCurrentIndex(page.model.index(row_of(window, subject), 0))
 
 
 def test_every_column_tells_something_of_every_kind(lock_script: Any) -> None:
@@ -134,7 +108,7 @@ def repair_words(story: Story) -> tuple[str, list[str]]:
     [
         (LockKind.EXISTENCE, HoldVerdict.UNPROVEN, {}, ["Force unlock…"], "must be typed"),
         (LockKind.OBJECT, HoldVerdict.UNPROVEN, {"garbage": True}, ["Force unlock…"], "typed"),
-        (LockKind.EXISTENCE, HoldVerdict.HELD, {}, [], "Only its holder can let it go"),
+        (LockKind.EXISTENCE, HoldVerdict.HELD, {}, [], "None while it is held. Only its holder"),
         (LockKind.POSIX, HoldVerdict.UNPROVEN, {}, [], "A kernel lock ends with the process"),
         (LockKind.POSIX, HoldVerdict.FREE, {}, [], "Nothing to clean"),
         (
@@ -214,172 +188,6 @@ def test_a_review_of_nothing_but_unproven_locks_says_what_to_use(
     assert window.messages.text.text().startswith("2 locks are not proven dead")
 
 
-def test_locks_are_looked_at_while_the_page_is_in_front(
-    opened: Any, lock_script: Any, qtbot: QtBot
-) -> None:
-    window = stilled(opened(lock_script))
-    for page in (PROBLEMS, CONTENTS, STAGING):
-        window.cache.go_to(page)
-        window._tick_over()
-    assert lock_script.polls == 0
-    window.cache.go_to(LOCKS)
-    qtbot.waitUntil(lambda: lock_script.polls == 1)
-    qtbot.waitUntil(lambda: not window.session._polling)
-    window._tick_over()
-    qtbot.waitUntil(lambda: lock_script.polls == 2)
-    qtbot.waitUntil(lambda: not window.session._polling)
-    window.showMinimized()
-    window._tick_over()
-    assert lock_script.polls == 2
-
-
-def test_looks_never_overlap(opened: Any, lock_script: Any, qtbot: QtBot) -> None:
-    window = stilled(opened(lock_script))
-    going, go_on = threading.Event(), threading.Event()
-    bench = window.session._bench
-
-    def slow() -> Any:
-        going.set()
-        go_on.wait(10)
-        lock_script.polls += 1
-        return lock_script.locks
-
-    bench.locks = slow
-    window.session.poll_locks()
-    qtbot.waitUntil(going.is_set)
-    for _ in range(5):
-        window.session.poll_locks()
-    go_on.set()
-    qtbot.waitUntil(lambda: not window.session._polling)
-    assert lock_script.polls == 1
-
-
-def test_a_store_is_asked_only_now_and_then(
-    opened: Any, store_script: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    window = stilled(opened(store_script))
-    window._tick_over()
-    window.cache.go_to(PROBLEMS)
-    window.cache.go_to(LOCKS)
-    assert store_script.polls == 0, "the check has just asked"
-    monkeypatch.setattr(session, "STORE_PAUSE_S", 0.0)
-    window.session._pause_polls()
-    window._tick_over()
-    qtbot.waitUntil(lambda: store_script.polls == 1)
-
-
-def test_a_failing_look_is_told_once(opened: Any, lock_script: Any, qtbot: QtBot) -> None:
-    window = stilled(opened(lock_script))
-    window.cache.go_to(LOCKS)
-    told: list[Any] = []
-    window.session.failed.connect(told.append)
-    lock_script.locks_error = StoreUnreadable(
-        path=b"s3://b", reason="no answer within 10 seconds", left="Nothing was changed."
-    )
-    for count in range(4):
-        look(window, qtbot)
-        lock_script.locks_error = StoreUnreadable(
-            path=b"s3://b", reason=f"no answer, {count} times", left=""
-        )
-    assert len(told) == 1
-    assert window.cache.locks.notes.isVisible()
-    assert "Could not look again: s3://b: no answer, 2 times." in (
-        window.cache.locks.notes.words.toPlainText()
-    )
-    assert window.cache.locks.model.rowCount() == len(lock_script.locks), "what was seen stays"
-    lock_script.locks_error = None
-    look(window, qtbot)
-    assert not window.cache.locks.notes.isVisible()
-
-
-def test_notes_stand_below_the_table_as_nothing_but_text(
-    opened: Any, lock_script: Any, qtbot: QtBot
-) -> None:
-    lock_script.notes = ("The state of <b>prod</b> is kept in gcs.", "A note\x1b[2J\u202e.")
-    lock_script.locks = ()
-    window = stilled(opened(lock_script))
-    window.cache.go_to(LOCKS)
-    notes = window.cache.locks.notes
-    qtbot.waitUntil(notes.isVisible)
-    assert notes.words.toPlainText() == (
-        "The state of <b>prod</b> is kept in gcs.\nA note\\x1b[2J\\u202e."
-    )
-    assert notes.words.accessibleName() == "Notes"
-    assert window.cache.locks.view.empty_title == "No locks."
-    assert notes.words.height() < 80
-    lock_script.notes = ()
-    look(window, qtbot)
-    assert not notes.isVisible()
-
-
-def many(make_lock: Any, numbers: range, **others: Any) -> tuple[Any, ...]:
-    return tuple(make_lock(f"lock-{number:03}", **others) for number in numbers)
-
-
-def test_rows_that_come_and_go_leave_selection_and_place(
-    opened: Any, lock_script: Any, make_lock: Any, qtbot: QtBot
-) -> None:
-    lock_script.locks = many(make_lock, range(100, 160))
-    window = stilled(opened(lock_script))
-    window.cache.go_to(LOCKS)
-    page = window.cache.locks
-    qtbot.waitUntil(lambda: page.view.verticalScrollBar().maximum() > 0)
-    row = row_of(window, "lock-130")
-    page.view.setCurrentIndex(page.model.index(row, 0))
-    page.view.scrollTo(page.model.index(row, 0), page.view.ScrollHint.PositionAtCenter)
-    before = page.view.rowViewportPosition(row)
-    assert 0 < before < page.view.viewport().height()
-    held = QPersistentModelIndex(page.model.index(row, 0))
-    for locks in (
-        (*many(make_lock, range(10)), *lock_script.locks),
-        (*many(make_lock, range(5)), *lock_script.locks[3:]),
-        lock_script.locks,
-    ):
-        lock_script.locks = locks
-        look(window, qtbot)
-        assert page.model.rowCount() == len(locks)
-        assert page.current().subject == "lock-130"
-        assert page.view.current_row() == held.row()
-        assert page.view.rowViewportPosition(page.view.current_row()) == before
-
-
-def test_at_the_top_new_rows_come_into_sight(
-    opened: Any, lock_script: Any, make_lock: Any, qtbot: QtBot
-) -> None:
-    lock_script.locks = many(make_lock, range(100, 160))
-    window = stilled(opened(lock_script))
-    window.cache.go_to(LOCKS)
-    page = window.cache.locks
-    page.view.setCurrentIndex(page.model.index(2, 0))
-    lock_script.locks = (*many(make_lock, range(2)), *lock_script.locks)
-    look(window, qtbot)
-    assert page.model.rowCount() == 62
-    assert page.view.verticalScrollBar().value() == 0
-    assert page.current().subject == "lock-102"
-
-
-def test_what_changed_is_tinted_and_nothing_else(
-    opened: Any, lock_script: Any, make_lock: Any, qtbot: QtBot
-) -> None:
-    lock_script.locks = many(make_lock, range(4))
-    window = stilled(opened(lock_script))
-    window.cache.go_to(LOCKS)
-    model = window.cache.locks.model
-    assert not model.any_fresh()
-    first, second, third, fourth = lock_script.locks
-    lock_script.locks = (
-        first,
-        replace(second, id="taken anew", fingerprint="other"),
-        replace(third, verdict=HoldVerdict.HELD),
-        replace(fourth, explanation="said in other words"),
-        make_lock("lock-new"),
-    )
-    look(window, qtbot)
-    assert model.rowCount() == 5
-    fresh = {model.item(row).subject for row in range(5) if model.fresh(row)}
-    assert fresh == {"lock-001", "lock-002", "lock-new"}
-
-
 def test_the_id_is_copied_from_every_page_that_shows_the_lock(
     opened: Any, lock_script: Any
 ) -> None:
@@ -430,26 +238,6 @@ def test_home_and_end_go_to_the_first_and_last_row(
     assert view.current_row() == len(lock_script.locks) - 1
     qtbot.keyClick(view, Qt.Key.Key_Home)
     assert view.current_row() == 0
-
-
-def test_a_button_of_the_pane_keeps_the_focus_while_the_evidence_changes(
-    opened: Any, lock_script: Any, qtbot: QtBot
-) -> None:
-    window = stilled(opened(lock_script))
-    select(window, "web.tfstate")
-    buttons = window.cache.evidence.findChildren(QPushButton)
-    assert [one.text() for one in buttons] == ["Force unlock…"]
-    buttons[0].setFocus()
-    lock_script.locks = tuple(
-        replace(one, explanation="Said a moment later.") for one in lock_script.locks
-    )
-    look(window, qtbot)
-    focused = window.focusWidget()
-    assert isinstance(focused, QPushButton)
-    assert focused is not buttons[0]
-    assert focused.text() == "Force unlock…"
-    select(window, "terraform.tfstate")
-    assert window.focusWidget() is window.cache.locks.view
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from cachewright.errors import CachewrightError
 from cachewright.formats.base import Gate, LockPlace
 from cachewright.formats.terraform_lock_info import LIMIT, parse
 from cachewright.formats.terraform_state_folders import Elsewhere, learn
-from cachewright.formats.terraform_state_layout import STATE, info_name, states_of
+from cachewright.formats.terraform_state_layout import STATE, WORKSPACES, info_name, states_of
 from cachewright.model import LockKind
 from cachewright.storage.anchored import Directory
 from cachewright.text import display
@@ -61,7 +61,8 @@ class StatePlaces:
 
     def _of_workspaces(self) -> Iterator[bytes]:
         """Each workspace's state, which need not be there yet."""
-        for top in self._folders.workspaces:
+        usual = {posixpath.join(one, WORKSPACES) for one in self._folders.folders}
+        for top in self._folders.workspaces | usual:
             for name in self._names(top):
                 folder = posixpath.join(top, name)
                 if self._is_directory(folder):
@@ -122,7 +123,8 @@ class StatePlaces:
         if folder in self._folders.data:
             return f"Backend settings {display(state)}"
         top, name = posixpath.split(folder)
-        if top in self._folders.workspaces and posixpath.basename(state) == STATE:
+        of_workspaces = top in self._folders.workspaces or posixpath.basename(top) == WORKSPACES
+        if of_workspaces and posixpath.basename(state) == STATE:
             usual = posixpath.join(posixpath.dirname(top), STATE)
             return f"State {display(usual)}, workspace {display(name)}"
         return f"State {display(state)}"

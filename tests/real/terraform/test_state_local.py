@@ -278,6 +278,30 @@ def test_one_that_a_new_apply_took_over_since_it_was_planned_is_left(shop: Any) 
     shop.finish(apply)
 
 
+def test_an_open_bench_sees_applies_come_and_go(shop: Any) -> None:
+    """Without another scan, as ``locks --watch`` and the window look."""
+    setting = as_it_is(shop)
+    options = Options(environment=shop.environment)
+    with Workbench.open(os.fsencode(setting.folder), options=options) as bench:
+
+        def now() -> dict[str, str]:
+            return {os.path.relpath(os.fsdecode(one.path), setting.folder): one.verdict.value
+                    for one in bench.locks()}  # fmt: skip
+
+        assert now() == {}
+        apply = setting.apply()
+        assert now() == {setting.state: "held", setting.info: "held"}
+        setting.kill(apply)
+        assert now() == {setting.state: "free", setting.info: "stale"}
+        shop.run(setting.folder, *PLAN)
+        assert now() == {setting.state: "free"}
+        apply = setting.apply()
+        assert now() == {setting.state: "held", setting.info: "held"}
+        setting.let_go()
+        shop.finish(apply)
+        assert now() == {setting.state: "free"}
+
+
 def test_state_outside_of_the_folder_is_named(shop: Any) -> None:
     backend = 'terraform {\n  backend "local" {\n    path = "../there/x.tfstate"\n  }\n}\n'
     setting = Setting(shop, project(shop, backend))

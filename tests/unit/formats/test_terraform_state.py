@@ -329,7 +329,6 @@ def test_others_files_are_not_searched(folder: str, project: Project) -> None:
 def test_what_comes_and_goes_between_two_scans_is_seen(project: Project) -> None:
     project.file("main.tf")
     project.file("mod/main.tf")
-    (project.top / "terraform.tfstate.d").mkdir()
     with Directory.open(os.fsencode(project.top)) as root:
         _tree, knowledge = project.read(root)
         assert knowledge.locks() == []
@@ -337,11 +336,13 @@ def test_what_comes_and_goes_between_two_scans_is_seen(project: Project) -> None
         project.file("terraform.tfstate.d/blue/terraform.tfstate")
         project.file("mod/.x.state.lock.info")
         project.file("mod/x.state")
-        names = {os.fsdecode(one.relative) for one in knowledge.locks()}
+        places = {os.fsdecode(one.relative): one.subject for one in knowledge.locks()}
         assert {
             "terraform.tfstate", "terraform.tfstate.d/blue/terraform.tfstate", "mod/x.state",
             "mod/.x.state.lock.info",
-        } <= names  # fmt: skip
+        } <= places.keys()  # fmt: skip
+        blue = places["terraform.tfstate.d/blue/terraform.tfstate"]
+        assert blue == "State terraform.tfstate, workspace blue"
         assert knowledge.gate(b"mod/.x.state.lock.info") == gate("mod/x.state")
         assert knowledge.gate(b"mod/x.state") is None
         assert knowledge.gate(b"main.tf") is None

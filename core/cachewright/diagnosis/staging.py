@@ -18,7 +18,7 @@ from cachewright import holders
 from cachewright.diagnosis.absence import ask_about_all, mounted_inside
 from cachewright.diagnosis.gating import ask_gate
 from cachewright.holders import KernelLock, Survey
-from cachewright.holders.naming import names_of
+from cachewright.holders.naming import names_of, of_deleted_words
 from cachewright.locks.filesystems import FilesystemFacts
 from cachewright.model import Evidence, Holder, HoldVerdict, Says, StagingReport
 from cachewright.text import display, timestamp
@@ -150,7 +150,8 @@ class _Case:
         )
         self._add(found)
         if found:
-            said = f"In use by {names_of(found)}."
+            deleted = of_deleted_words(self.survey.of_deleted(self.path))
+            said = f"In use by {names_of(found)}. {deleted}".rstrip()
             return Evidence("open-files", Says.ALIVE, said)
         return Evidence("open-files", Says.DEAD, "No process that could be asked has it open.")
 

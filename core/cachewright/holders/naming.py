@@ -27,3 +27,11 @@ def names_of(holders: Sequence[Holder]) -> str:
     if len(holders) > _MANY:
         named.append(f"{len(holders) - _MANY} more")
     return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+
+
+def of_deleted_words(holders: Sequence[Holder]) -> str:
+    """Who still has a file open that lay here and was deleted; empty for nobody."""
+    if not holders:
+        return ""
+    has = "has" if len(holders) == 1 else "have"
+    return f"{names_of(holders)} still {has} a deleted file of that name open."

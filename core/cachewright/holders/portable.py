@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import psutil
 
+from cachewright.holders.lock_table import Line
 from cachewright.holders.redaction import redact
 from cachewright.holders.survey import Hold, KernelLock, Survey, below
 from cachewright.model import Holder
@@ -134,6 +135,11 @@ def survey(
 def kernel_locks() -> tuple[KernelLock, ...]:
     """Empty: psutil does not tell; ``Survey.hidden`` says that absence proves nothing."""
     return ()
+
+
+def read_table() -> dict[Line, tuple[int, ...]]:
+    """Empty, as ``kernel_locks``."""
+    return {}
 
 
 def look_around(

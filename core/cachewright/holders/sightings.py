@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import select
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Protocol
 
+from cachewright.holders.pins import has_ended
 from cachewright.holders.processes import GONE, Process, boot_id, pid_namespace, pids
 from cachewright.holders.visibility import hidden
 from cachewright.model import Claim, Holder
@@ -132,16 +132,9 @@ def _here(pid: int) -> Sighting:
     try:
         seen = _read(pid)
         # While the pidfd lives, its number was not given to another.
-        return Sighting(False) if _ended(pin) else Sighting(True, seen.holder, seen.why)
+        return Sighting(False) if has_ended(pin) else Sighting(True, seen.holder, seen.why)
     finally:
         os.close(pin)
-
-
-def _ended(pin: int) -> bool:
-    """Whether the process has ended, with all its threads."""
-    waiting = select.poll()
-    waiting.register(pin, select.POLLIN)
-    return bool(waiting.poll(0))
 
 
 def _read(pid: int) -> Sighting:

@@ -98,6 +98,13 @@ class Survey:
             found += [hold for hold in self.holds if below(hold.path, prefix)]
         return merged(found)
 
+    def of_deleted(self, prefix: bytes) -> tuple[Holder, ...]:
+        """Who has something open that was at or below ``prefix`` and is deleted since, as far as
+        the kernel's way of writing it tells: another file may have its name by now."""
+        return merged(
+            hold for hold in self.holds if hold.path.endswith(_DELETED) and below(hold.path, prefix)
+        )
+
     @cached_property
     def _placed(self) -> Mapping[Place, Sequence[Hold]]:
         """Holds by place: a cache may have as many locks as there are holds."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cachewright.errors import CachewrightError
 from cachewright.holders import KernelLock, process
 from cachewright.holders.mounts import mount_of
-from cachewright.holders.naming import UNNAMED, names_of
+from cachewright.holders.naming import UNNAMED, names_of, of_deleted_words
 from cachewright.holders.owners import judge_owner
 from cachewright.locks.around import claim_of
 from cachewright.locks.marker import Marker, read_marker
@@ -123,7 +123,9 @@ class _Case:
         found = self.around.survey.of(self.marker.places, self.path)
         self._add(found)
         if found:
-            return Evidence("open-files", Says.ALIVE, f"In use by {names_of(found)}.")
+            deleted = of_deleted_words(self.around.survey.of_deleted(self.path))
+            said = f"In use by {names_of(found)}. {deleted}".rstrip()
+            return Evidence("open-files", Says.ALIVE, said)
         return Evidence("open-files", Says.DEAD, "No process that could be asked has it open.")
 
     def _kernel_locks(self) -> Evidence:

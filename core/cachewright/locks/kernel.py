@@ -13,15 +13,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import CachewrightError
-from cachewright.holders import KernelLock, Survey, process
+from cachewright.holders import KernelLock, Survey, look_around, pinned, process
 from cachewright.holders.mounts import mount_of
 from cachewright.holders.naming import UNNAMED, names_of
 from cachewright.locks import ours
 from cachewright.locks.asking import ask
 from cachewright.locks.gates import acquire
-from cachewright.locks.seeing import Seen, evidence_of, name_holders
+from cachewright.locks.seeing import (
+    FORMER,
+    Seen,
+    evidence_of,
+    is_outdated,
+    name_holders,
+    of_deleted,
+    waiting_words,
+)
 from cachewright.locks.table import of_place
-from cachewright.model import Evidence, HoldVerdict, LockPlace, LockReport, Says
+from cachewright.model import Evidence, Holder, HoldVerdict, LockPlace, LockReport, Says
 
 if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
@@ -32,33 +40,53 @@ FREE: Final = "Nobody holds this. Nothing to clean."
 OUR_GATE: Final = "own-gate"
 """The fact which says that the holder is this very process."""
 
+_MORE_LOOKS: Final = 2
+"""Where short-lived processes come and go at one lock, the last look is told as it was."""
+
 
 def look(
     root: Directory, place: LockPlace, survey: Survey, kernel: Sequence[KernelLock]
 ) -> LockReport:
     """Who holds the lock at ``place`` now; never waits, never locks, never changes a file.
 
-    ``kernel`` is ``holders.kernel_locks()``, read just before.  The verdict is ``held``,
-    ``free`` (also where the file is missing) or ``unproven`` with the reason.
+    ``survey`` and ``kernel`` are of one look, made just before.  The verdict is ``held``,
+    ``free`` (also where the file is missing) or ``unproven`` with the reason.  Whoever it names
+    is pinned meanwhile; where one has ended, all is looked at once more.
     """
+    report, outdated = _once(root, place, survey, kernel)
+    for _again in range(_MORE_LOOKS):
+        if not outdated:
+            break
+        survey, kernel = look_around([root.path], frozenset({root.identity.device}))
+        report, outdated = _once(root, place, survey, kernel)
+    return report
+
+
+def _once(
+    root: Directory, place: LockPlace, survey: Survey, kernel: Sequence[KernelLock]
+) -> tuple[LockReport, bool]:
+    """One look, and whether a process that it names has ended since."""
     seen = Seen(root, place)
     try:
         # Nobody in this process may take the lock between our asking and our closing the file.
         with ours.mutex:
             seen.found = root.stat(place.relative)
-            return _look(seen, seen.found, survey, kernel)
+            if ours.held_here(seen.found):
+                return _held_by_us(seen), False
+            opened = _see(seen, seen.found, survey, kernel)
     except (FileNotFoundError, NotADirectoryError):
-        gone = Evidence("lock-file", Says.DEAD, "There is no lock file.")
-        return _report(seen, HoldVerdict.FREE, FREE, (gone,))
+        return _gone(seen, survey), False
     except (OSError, CachewrightError) as error:
-        return _unproven(seen, f"it could not be looked at ({error})", ())
+        return _unproven(seen, f"it could not be looked at ({error})", ()), False
+    with pinned(seen.holders.values()) as pins:
+        report = _judged(seen, evidence_of(seen, opened, survey))
+        return report, is_outdated(seen, pins)
 
 
-def _look(
+def _see(
     seen: Seen, found: os.stat_result, survey: Survey, kernel: Sequence[KernelLock]
-) -> LockReport:
-    if ours.held_here(found):
-        return _held_by_us(seen)
+) -> tuple[Holder, ...]:
+    """Note the locks and who has them; returns who has the file open."""
     seen.mount = mount_of(seen.root.fd)
     seen.locks = of_place(found, seen.mount, kernel)
     if not any(lock.kind == "posix" and os.getpid() in lock.pids for lock in seen.locks):
@@ -69,13 +97,28 @@ def _look(
         seen.locks = tuple(lock for lock in seen.locks if lock.kind == "flock")
     opened = survey.of({ours.place(found)})
     name_holders(seen, opened)
-    evidence = evidence_of(seen, opened, survey)
+    return opened
+
+
+def _judged(seen: Seen, evidence: tuple[Evidence, ...]) -> LockReport:
     if any(one.says is Says.ALIVE for one in evidence):
         return _held(seen, evidence)
     unknown = [one.detail for one in evidence if one.says is Says.UNKNOWN]
     if unknown:
         return _unproven(seen, unknown[0], evidence)
-    return _report(seen, HoldVerdict.FREE, FREE, evidence)
+    return _free(seen, evidence)
+
+
+def _gone(seen: Seen, survey: Survey) -> LockReport:
+    gone = Evidence("lock-file", Says.DEAD, "There is no lock file.")
+    deleted = of_deleted(seen, survey)
+    return _free(seen, (gone, deleted) if deleted else (gone,))
+
+
+def _free(seen: Seen, evidence: tuple[Evidence, ...]) -> LockReport:
+    """Nobody holds it; who has a former file of its name is told all the same."""
+    former = (one.detail for one in evidence if one.fact == FORMER)
+    return _report(seen, HoldVerdict.FREE, " ".join([FREE, *former]), evidence)
 
 
 def _ask(seen: Seen) -> None:
@@ -91,12 +134,11 @@ def _ask(seen: Seen) -> None:
 
 def _held(seen: Seen, evidence: tuple[Evidence, ...]) -> LockReport:
     named = tuple(seen.holders.values())
-    text = f"{names_of(named) if named else UNNAMED} holds this lock."
+    verb = "hold" if len(named) > 1 else "holds"
+    text = f"{names_of(named) if named else UNNAMED} {verb} this lock."
     if any(holder.state == "stopped" for holder in named):
         text += " A stopped process keeps its locks until it goes on or ends."
-    if seen.waiting:
-        text += f" Waiting for it: {', '.join(f'process {pid}' for pid in seen.waiting)}."
-    return _report(seen, HoldVerdict.HELD, text, evidence)
+    return _report(seen, HoldVerdict.HELD, f"{text} {waiting_words(seen)}".rstrip(), evidence)
 
 
 def _held_by_us(seen: Seen) -> LockReport:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from cachewright.holders import KernelLock, Survey, process
+from cachewright.holders import KernelLock, Pins, Survey, process, read_table
 from cachewright.holders.mounts import RENUMBERING_TYPES, Mount
-from cachewright.holders.naming import UNNAMED, names_of
+from cachewright.holders.naming import UNNAMED, name_of, names_of, of_deleted_words
 from cachewright.locks.asking import Answer
 from cachewright.model import Evidence, Holder, LockKind, LockPlace, Says
 
@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
 
 
+FORMER: Final = "former-file"
+"""The fact which says who has a deleted file of the same name open."""
+
+
 @dataclass(slots=True)
 class Seen:
     """One lock file.  ``answer`` is about POSIX and OFD locks, ``locks`` come from the kernel's
-    table; ``holders`` are by pid."""
+    table; ``holders`` are by pid, ``unsure`` those of them that nobody saw having it open."""
 
     root: Directory
     place: LockPlace
@@ -31,6 +35,7 @@ class Seen:
     locks: tuple[KernelLock, ...] = ()
     holders: dict[int, Holder] = field(default_factory=dict)
     waiting: tuple[int, ...] = ()
+    unsure: list[int] = field(default_factory=list)
 
     @property
     def in_the_way(self) -> Answer | None:
@@ -59,10 +64,44 @@ def name_holders(seen: Seen, opened: Sequence[Holder]) -> None:
         ways |= {holder.pid: way for holder in opened for way in _lock_ways(holder)}
     known = {holder.key: holder.how for holder in opened}
     for pid, way in ways.items():
-        holder = process(pid)
+        holder = _process(pid)
         if holder is not None:
             every = tuple(sorted({way, *known.get(holder.key, ())}))
             seen.holders[pid] = replace(holder, how=every)
+            if holder.key not in known:
+                seen.unsure.append(pid)
+
+
+def _process(pid: int) -> Holder | None:
+    """The process that has the pid now; None also where it may not be asked who it is."""
+    try:
+        return process(pid)
+    except OSError:
+        return None
+
+
+def is_outdated(seen: Seen, pins: Pins) -> bool:
+    """Whether a process that was named has ended meanwhile, or has its pid from one that did.
+
+    Of a process that nobody saw opening the file only the kernel's table tells, and only as it
+    is now: since the process is pinned, its pid is nobody else's.
+    """
+    if pins.ended():
+        return True
+    if not seen.unsure or seen.found is None:
+        return False
+    inode = seen.found.st_ino
+    held = {line.pid for line in read_table() if line.inode == inode}
+    return not held.issuperset(seen.unsure)
+
+
+def waiting_words(seen: Seen) -> str:
+    """Who waits for the lock; empty for nobody."""
+    if not seen.waiting:
+        return ""
+    found = ((pid, _process(pid)) for pid in dict.fromkeys(seen.waiting))
+    names = (name_of(one) if one else f"process {pid}" for pid, one in found)
+    return f"Waiting for it: {', '.join(names)}."
 
 
 def evidence_of(seen: Seen, opened: Sequence[Holder], survey: Survey) -> tuple[Evidence, ...]:
@@ -70,7 +109,31 @@ def evidence_of(seen: Seen, opened: Sequence[Holder], survey: Survey) -> tuple[E
     named = tuple(seen.holders.values())
     who = names_of(named) if named else UNNAMED
     found = (_posix(seen, who), _flock(seen, survey, who), _filesystem(seen), _idle(seen, opened))
-    return tuple(one for one in found if one is not None)
+    told = [one for one in (*found, of_deleted(seen, survey)) if one is not None]
+    return (
+        *told,
+        _unshown(seen, survey, settled=all(one.says is not Says.UNKNOWN for one in told)),
+    )
+
+
+def of_deleted(seen: Seen, survey: Survey) -> Evidence | None:
+    """Who has a former file of this name open, and may take a lock on that for one on this."""
+    said = of_deleted_words(survey.of_deleted(seen.root.where(seen.place.relative)))
+    if not said:
+        return None
+    return Evidence(FORMER, Says.DEAD, f"{said} A lock on that one is none on this.")
+
+
+def _unshown(seen: Seen, survey: Survey, *, settled: bool) -> Evidence:
+    """What processes that could not be inspected mean for the verdict."""
+    fact, why = "uninspected", survey.unshown
+    if not why:
+        return Evidence(fact, Says.DEAD, "Every process could be inspected.")
+    if (seen.locks or seen.in_the_way) and not seen.holders:
+        return Evidence(fact, Says.DEAD, f"{why} Who holds the lock may be among them.")
+    if settled:
+        return Evidence(fact, Says.DEAD, f"{why} The kernel's own word on the lock settles it.")
+    return Evidence(fact, Says.UNKNOWN, why)
 
 
 def _posix(seen: Seen, who: str) -> Evidence | None:

@@ -114,6 +114,8 @@ def test_a_user_keeps_it_held(way: str, root: Directory, staging: Path, other: S
     assert [holder.pid for holder in report.holders] == [one.pid]
     assert says(report, Says.ALIVE) == {"open-files"}
     assert f"(pid {one.pid})" in report.explanation
+    gone = f"(pid {one.pid}) still has a deleted file of that name open."
+    assert (gone in report.explanation) is (way == "deleted")
     one.end()
     assert judge(root).verdict is STALE
 

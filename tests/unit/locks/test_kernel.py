@@ -113,7 +113,8 @@ def test_who_waits_is_told(root: Directory, other: Starter, until: Until) -> Non
     other(f"f = open(sys.argv[1], 'r+'); {TAKE['posix']}; ready()", file(root))
     code = "f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); ready()"
     two = other(code, file(root), hear=False)
-    until(lambda: f"Waiting for it: process {two.pid}." in look(root).explanation)
+    waits = f"Waiting for it: {Path(sys.executable).name} (pid {two.pid})."
+    until(lambda: waits in look(root).explanation)
     report = look(root)
     assert two.pid not in {holder.pid for holder in report.holders}
     two.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection, Mapping
 from contextlib import closing
@@ -35,6 +36,10 @@ _BACKENDS: Final[Mapping[str, str]] = {
     "k8s": "kubernetes",
 }
 """Schemes that are not called as the backend is that keeps locks there."""
+
+
+_USER: Final = re.compile(rb"(://)[^/?#]*@")
+"""A name, and perhaps a password, before the host of an address."""
 
 
 class StoreBench:
@@ -206,7 +211,7 @@ def _format_of(root: bytes, scheme: str, name: str | None) -> Format:
     if sentence is None:
         schemes = sorted(f"{one}://" for form in formats().values() for one in form.schemes)
         sentence = f"Cachewright opens directories and {', '.join(schemes)}, but no {scheme}://."
-    raise BackendUnsupported(path=root, sentence=sentence)
+    raise BackendUnsupported(path=_USER.sub(rb"\1", root), sentence=sentence)
 
 
 def _known(scheme: str) -> str:

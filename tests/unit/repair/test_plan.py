@@ -133,6 +133,24 @@ def test_survives_being_a_file(bench: Any, tmp_path: Path) -> None:
     assert (steps[1]["path"][-8:], "path_base64" in steps[0]) == ("\\xff\\xfe", False)
 
 
+@pytest.mark.parametrize(
+    ("root", "path"),
+    [
+        (b"s3://bucket/a", b"s3://bucket/a/../b//c\n.tflock"),
+        (b"dynamodb://table", b"dynamodb://table/bucket/key"),
+        (b"s3://bucket", b"s3://bucket/\xff"),
+    ],
+)
+def test_addresses_of_stores_survive_as_they_are(tmp_path: Path, root: bytes, path: bytes) -> None:
+    step = PlanStep(
+        "1", ENTRY, "e", path, Identity(0, 0, 0, 0, 5, 0), Confirm.TYPED, "w", typed="i"
+    )
+    plan = Plan(root, "terraform-state", (step,), 7)
+    file = os.fsencode(tmp_path / "plan.json")
+    save(plan, file)
+    assert load(file) == plan
+
+
 def test_a_loaded_plan_runs(bench: Any, tmp_path: Path) -> None:
     file = os.fsencode(tmp_path / "plan.json")
     save(bench.plan_of(ENTRY, "bad"), file)
@@ -158,6 +176,8 @@ BAD: dict[str, Any] = {
     "dots": lambda plan: plan["steps"][0].update(path="/r/../etc"),
     "NUL": lambda plan: plan["steps"][0].update(path="/r/a\0b"),
     "two slashes": lambda plan: plan["steps"][0].update(path="//r/a"),
+    "no address": lambda plan: plan["steps"][0].update(path="s3:/bucket/a"),
+    "NUL in an address": lambda plan: plan["steps"][0].update(path="s3://bucket/a\0b"),
     "surrogate": lambda plan: plan["steps"][0].update(path="/r/\udcff"),
     "base64": lambda plan: plan["steps"][0].update(path_base64="*"),
     "identity": lambda plan: plan["steps"][0]["identity"].pop("inode"),

@@ -77,8 +77,10 @@ class _Legend(QWidget):
         row.addWidget(self._mark)
         row.addWidget(self._words)
         self._colour = ""
+        self._count = 0
 
     def show_count(self, count: int) -> None:
+        self._count = count
         self.setVisible(count > 0)
         self._words.setText(f"{count:,} {_PHRASE[self._verdict]}")
         colour = shade(TONE[self._verdict], self.palette()).ink
@@ -86,6 +88,12 @@ class _Legend(QWidget):
             self._colour = colour.name()
             name = icons.VERDICT_ICON[self._verdict]
             self._mark.setPixmap(icons.pixmap(name, colour, 14, self.devicePixelRatioF()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Its own: the parent's palette changes before this one's does."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange:
+            self.show_count(self._count)
 
 
 class HealthBar(QWidget):
@@ -128,9 +136,3 @@ class HealthBar(QWidget):
         are_locks = all(isinstance(one, HoldVerdict) for one in counts)
         nouns = ("lock", "locks") if are_locks else ("entry", "entries")
         return f"{wording.plural(total, *nouns)}: {', '.join(parts)}."
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() is QEvent.Type.PaletteChange:
-            for verdict, legend in self._legends.items():
-                legend.show_count(self._bar.counts.get(verdict, 0))

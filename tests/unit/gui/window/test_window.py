@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from cachewright.errors import JournalDamaged
@@ -278,6 +278,17 @@ def test_a_path_is_copied_in_a_form_that_a_shell_reads(opened: Any, script: Any)
     window.session._tell(*ALL)
     window.actions_["copy"].trigger()
     assert QGuiApplication.clipboard().text() == "$'/n\\xff'"
+
+
+def test_the_health_is_drawn_anew_in_another_theme(opened: Any, script: Any) -> None:
+    window = opened(script)
+    legends = window.cache.header.health._legends.values()
+    light = [one._colour for one in legends if one.isVisible()]
+    window.commands.choose_theme(Choice.DARK)
+    QApplication.processEvents()
+    dark = [one._colour for one in legends if one.isVisible()]
+    assert len(light) == len(dark) == 4
+    assert not set(light) & set(dark)
 
 
 def test_theme_and_places_are_remembered(opened: Any, script: Any) -> None:

@@ -81,11 +81,8 @@ def _place(work: Work, step: PlanStep) -> LockPlace:
     below = relative + b"/"
     if not found and not work.root.exists(relative):
         raise Changed(path=step.path, what="it is gone")
-    if (
-        len(found) != 1
-        or found[0].kind not in _MOVABLE
-        or any(one == relative or one.startswith(below) for one in kernel)
-    ):
+    guarded = any(one == relative or one.startswith(below) for one in kernel)
+    if len(found) != 1 or guarded:
         raise Refused(path=step.path, reason="it is not a lock that may ever be moved")
     return found[0]
 

@@ -28,6 +28,7 @@ Until = Callable[[Callable[[], object]], None]
 
 ALIVE, DEAD, UNKNOWN = Says.ALIVE, Says.DEAD, Says.UNKNOWN
 OTHER_BOOT = "01234567-89ab-4cde-8f01-23456789abcd"
+THIRD_BOOT = "89abcdef-89ab-4cde-8f01-23456789abcd"
 OTHER_MACHINE = "0123456789abcdef0123456789abcdef"
 NESTED = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
@@ -96,13 +97,29 @@ def test_an_owner_that_ended_is_dead(sleeper: Other) -> None:
     assert says(claim) is DEAD
 
 
+@pytest.fixture(params=["pidfd", "no pidfd"])
+def with_or_without_pidfds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A sandbox may forbid them; then /proc alone has to tell."""
+    if request.param == "no pidfd":
+
+        def forbidden(_pid: int) -> int:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "pidfd_open", forbidden)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("with_or_without_pidfds")
 def test_an_owner_that_nobody_buried_is_dead(sleeper: Other) -> None:
     claim = claim_of(sleeper.pid)
     sleeper.process.kill()
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
     assert says(claim) is DEAD
+    sleeper.end()
+    assert says(claim) is DEAD
 
 
+@pytest.mark.usefixtures("with_or_without_pidfds")
 def test_an_owner_whose_main_thread_ended_is_alive(other: Starter, until: Until) -> None:
     one = other("""
 import threading
@@ -112,8 +129,11 @@ ctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[os.uname().machine], 0)
 """)
     state = Path(f"/proc/{one.pid}/stat")
     until(lambda: b") Z " in state.read_bytes())
-    assert says(claim_of(one.pid)) is ALIVE
-    assert says(claim_of(one.pid, start_ticks=0)) is ALIVE
+    for known in ({}, {"start_ticks": 0}):
+        evidence, holder = judge_owner(claim_of(one.pid, **known))
+        assert evidence.says is ALIVE
+        assert holder is not None
+        assert holder.pid == one.pid
 
 
 def test_a_stopped_owner_is_alive(sleeper: Other) -> None:
@@ -362,6 +382,28 @@ def test_an_owner_in_a_container_is_found_from_outside(
     assert says(claim, machine=Faked(sees_all=False)) is UNKNOWN
     one.end()
     until(lambda: says(claim) is DEAD)
+
+
+@pytest.mark.usefixtures("only_root")
+def test_containers_with_the_same_numbers_are_told_apart(
+    contain: Callable[..., Contained], until: Until
+) -> None:
+    first, second = contain(NESTED), contain(NESTED)
+    assert first.claim.pid == second.claim.pid
+    assert (says(first.claim), says(second.claim)) == (ALIVE, ALIVE)
+    first.end()
+    until(lambda: says(first.claim) is DEAD)
+    assert says(second.claim) is ALIVE
+
+
+def test_who_is_in_no_container_is_no_owner_from_before_a_restart(
+    sleeper: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sightings, "pids", lambda: iter([sleeper.pid]))
+    here = Faked(boot_id=OTHER_BOOT, sees_all=True)
+    for pid in (0, sleeper.pid):
+        claim = claim_of(sleeper.pid, pid=pid, pid_namespace=0, start_ticks=0, boot_id=THIRD_BOOT)
+        assert says(claim, machine=here) is DEAD
 
 
 @pytest.mark.usefixtures("only_root")

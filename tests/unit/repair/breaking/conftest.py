@@ -54,7 +54,7 @@ def blocked(at):
     return False
 def read(at):
     if at.endswith('.lnk'): return os.readlink(at)
-    return open(at + '/owner.json' if at.endswith('.dir') else at).read()
+    with open(at + '/owner.json' if at.endswith('.dir') else at) as f: return f.read()
 said = None
 while True:
     print('ready', json.dumps(said).replace(' ', ''), flush=True)

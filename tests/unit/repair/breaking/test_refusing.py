@@ -111,7 +111,8 @@ def test_the_tools_own_gate_is_never_moved(shop: Shop, monkeypatch: pytest.Monke
     plan = shop.plan("work.lock")
     gate = Gate(LockKind.FLOCK, b"work.lock", create=True)
     monkeypatch.setattr(shop.knowledge, "gate", lambda _relative: gate)
-    assert shop.run(plan).result is REFUSED
+    outcome = shop.run(plan)
+    assert (outcome.result, "ever be moved" in outcome.reason) == (REFUSED, True)
     assert at.exists()
 
 

@@ -14,6 +14,7 @@ import pytest
 from cachewright import holders
 from cachewright.model import Result
 from cachewright.repair import taking
+from cachewright.repair.journal import Journal
 from cachewright.repair.undo import undo
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def test_the_name_is_never_free_while_it_is_decided(
 
 REPLACED = {
     "taken anew": '(remove(at), write(at, \'{"id":"new"}\'))',
+    "by an equal one": "(lambda old: (remove(at), write(at, old)))(read(at))",
     "by a link": "(remove(at), os.symlink('x', at))",
     "by a directory": "(remove(at), os.mkdir(at))",
     "by a FIFO": "(remove(at), os.mkfifo(at))",
@@ -116,6 +118,26 @@ def test_another_lock_is_given_its_name_back(
     assert at.lstat().st_ino == new[0]
     assert shop.quiet
     assert shop.events() == (["started", "rolled-back"] if moment == "at the exchange" else [])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_is_seen_to_be_another_is_not_even_touched(
+    shop: Shop, act: Act, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replaced after the look: its new owner is not disturbed for a moment."""
+    at = shop.dead(name)
+    actor, plan, real = act(at), shop.plan(name), Journal.append
+
+    def append(self: Journal, operation: str, event: Any, fields: Any) -> Any:
+        if event.value == "started":
+            actor("(remove(at), write(at, '[1]'))")
+        return real(self, operation, event, fields)
+
+    monkeypatch.setattr(Journal, "append", append)
+    monkeypatch.setattr(taking, "exchange", lambda *_names: pytest.fail("it was touched"))
+    assert shop.run(plan).result is REFUSED
+    assert shop.content(at) == b"[1]"
+    assert shop.quiet
 
 
 @pytest.mark.parametrize("name", ["work.lock", "work.dir"])

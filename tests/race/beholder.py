@@ -1,8 +1,8 @@
-"""Looks at locks as fast as it can until its input ends; run as a script with a way and a root.
+"""Looks at locks as fast as it can until its input ends; run as a script with a way, a root and
+after how many looks it says ``enough``.
 
 ``ours`` is what ``cachewright locks --watch`` does each second.  ``locking`` is a tool that
 locks in order to look, and ``leasing`` one that asks the kernel by a lease while it watches.
-The last line on standard output is how often it looked.
 """
 
 from __future__ import annotations
@@ -73,4 +73,5 @@ if __name__ == "__main__":
         while not select.select([0], [], [], 0)[0]:
             look()
             looks += 1
-    print(looks, flush=True)
+            if looks == int(sys.argv[3]):
+                print("enough", flush=True)

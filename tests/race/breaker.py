@@ -4,9 +4,9 @@ until its input ends.
 It goes the way a person's click goes: check, plan what is proven stale, repair.  Where nothing
 can be proven (objects), it is the person who saw that the owner is dead, and types the ID.  A
 place for a kernel lock is to be taken away by a plan that no check of ours makes.
-With ``wide`` every exchange of ours is held up before and after: the moments in which another
-may come in between get a thousand times longer.  When it did (or refused) ``wanted`` many, it makes
-the file ``enough``.
+With ``wide`` every exchange and delete of ours is held up: the moments in which another may come
+in between get a thousand times longer.  When it did (or refused) ``wanted`` many, it makes the
+file ``enough``.
 The last line on standard output is a JSON object of what happened.
 """
 
@@ -32,6 +32,7 @@ from cachewright.model import (
     RepairOffer,
     StepKind,
 )
+from cachewright.repair import releasing
 from cachewright.repair.unlocking import lock_step
 from cachewright.storage import swap
 from cachewright.workbench import Bench, Options, open_bench
@@ -121,18 +122,23 @@ def forged(bench: Bench, lock: LockReport) -> Plan:
 
 
 def widen(seed: int) -> None:
-    """Hold up every exchange before and after it is done."""
-    chance, real = random.Random(seed), swap._rename2  # noqa: S311 - a seed makes it repeatable
+    """Hold up every exchange before and after it is done, and every delete of a record before."""
+    chance = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
+    rename, delete = swap._rename2, releasing._delete
 
-    def slow(*arguments: Any) -> bool:
+    def slow_rename(*arguments: Any) -> bool:
         if arguments[-1] != swap._EXCHANGE:
-            return real(*arguments)
+            return rename(*arguments)
         time.sleep(chance.choice([0, 0.001, 0.004]))
-        done = real(*arguments)
+        done = rename(*arguments)
         time.sleep(chance.choice([0, 0.001, 0.004]))
         return done
 
-    swap._rename2 = slow
+    def slow_delete(*arguments: Any, **how: Any) -> str:
+        time.sleep(chance.choice([0, 0.05, 0.2]))
+        return delete(*arguments, **how)
+
+    swap._rename2, releasing._delete = slow_rename, slow_delete
 
 
 if __name__ == "__main__":

@@ -108,12 +108,11 @@ def evidence_of(seen: Seen, opened: Sequence[Holder], survey: Survey) -> tuple[E
     """All observations; ``opened`` are the processes that have the file open."""
     named = tuple(seen.holders.values())
     who = names_of(named) if named else UNNAMED
-    found = (_posix(seen, who), _flock(seen, survey, who), _filesystem(seen), _idle(seen, opened))
-    told = [one for one in (*found, of_deleted(seen, survey)) if one is not None]
-    return (
-        *told,
-        _unshown(seen, survey, settled=all(one.says is not Says.UNKNOWN for one in told)),
-    )
+    asked = [one for one in (_posix(seen, who), _flock(seen, survey, who)) if one is not None]
+    settled = all(one.says is not Says.UNKNOWN for one in asked)
+    others = (_filesystem(seen), _idle(seen, opened), of_deleted(seen, survey))
+    told = (one for one in others if one is not None)
+    return (*asked, *told, _unshown(seen, survey, settled=settled))
 
 
 def of_deleted(seen: Seen, survey: Survey) -> Evidence | None:

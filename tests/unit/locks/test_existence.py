@@ -643,9 +643,9 @@ def test_a_kind_that_is_no_file_is_said_to_be_none(locks: Locks) -> None:
 
 
 def test_who_has_a_former_lock_of_that_name_open_is_told(locks: Locks, other: Starter) -> None:
-    at = locks.owned("work.lock", 1)
+    at = locks.write("work.lock", b"{}")
     one = other("f = open(sys.argv[1]); os.unlink(sys.argv[1]); ready()", at)
-    locks.owned("work.lock", 1)
+    locks.write("work.lock", b"{}")
     said = f"(pid {one.pid}) still has a deleted file of that name open."
     assert said in locks.report("work.lock").explanation
     one.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -303,3 +304,30 @@ def test_a_store_that_ignores_conditions_is_found_out(site: Callable[..., Site])
     place.unlock(*typed, "--without-condition", code=0)
     assert place.body is None
     assert place.plan()
+
+
+def test_the_project_folder_names_the_command_that_shows_its_locks(
+    site: Callable[..., Site],
+) -> None:
+    place = site('use_lockfile = true\n dynamodb_table = "TABLE"')
+    place.killed()
+    place.shop.run(place.project, "workspace", "new", "-no-color", "blue")
+    with place.applying() as apply:
+        document = place.command("locks", str(place.project), code=0, reach=False)
+        assert document["locks"] == []
+        (note,) = document["notes"]
+        assert "test" not in note.replace(place.bucket, "").replace(place.table, "")  # the keys
+        assert place.aws.endpoint not in note
+        commands = [
+            shlex.split(one[one.index("cachewright") :])
+            for one in note.split("; ")
+            if "cachewright locks" in one
+        ]
+        found = [{one["path"] for one in place.locks(words[2])} for words in commands]
+        place.let_go(apply)
+    default, blue, table = found
+    assert default == {f"{place.root}/{place.key}"}
+    assert blue == {f"{place.root}/env:/blue/{place.key}"}
+    assert len(table) > 1
+    (finding,) = place.command("check", str(place.project), code=0, reach=False)["findings"]
+    assert (finding["kind"], finding["explanation"]) == ("state-elsewhere", note)

@@ -28,7 +28,7 @@ _AGAIN_S: Final = 1.0
 def locks(look: Look, watch: bool, as_json: bool) -> int:
     """Show every lock of the cache ROOT, and the processes that hold it.
 
-    Looking takes no lock and disturbs nobody.
+    Looking takes no lock and disturbs nobody. Exit code 3: not everything could be read.
     """
     if watch and as_json:
         raise click.UsageError("--watch prints again and again, --json one object: choose one.")
@@ -38,13 +38,18 @@ def locks(look: Look, watch: bool, as_json: bool) -> int:
             from cachewright.report import document
 
             output.emit(document.locks(look.root, found, bench.notes()))
-            return ExitCode.FINE
+            return _code(bench)
         from cachewright.cli import lock_words, wording
 
         output.say([*lock_words.locks(found), *wording.notes(bench.notes())])
         if watch:
             _watch(bench, found)
-    return ExitCode.FINE
+        return _code(bench)
+
+
+def _code(bench: Bench) -> ExitCode:
+    """Exit code 3 where a lock, or what may be one, could not be read."""
+    return ExitCode.INCOMPLETE if bench.unread() else ExitCode.FINE
 
 
 def _watch(bench: Bench, found: Sequence[LockReport]) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from cachewright.formats.base import Format, Knowledge
     from cachewright.model import (
         CheckResult,
+        Gap,
         LockReport,
         Outcome,
         Plan,
@@ -156,6 +157,10 @@ class Workbench:
         """Plain sentences about locks that are known of and cannot be shown here."""
         _tree, knowledge = self._read()
         return (*knowledge.notes(), *gap_words(self._leases.gaps))
+
+    def unread(self) -> tuple[Gap, ...]:
+        """What the last look at the locks could not read."""
+        return self._leases.gaps
 
     def unlocking(self, lock: LockReport) -> Plan:
         """The plan of one typed step that releases exactly this lock.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cachewright.model import (
         CancelToken,
         CheckResult,
+        Gap,
         LockReport,
         Outcome,
         Plan,
@@ -51,6 +52,9 @@ class Bench(Protocol):
 
     def notes(self) -> tuple[str, ...]:
         """Plain sentences about locks that are known of and cannot be shown here."""
+
+    def unread(self) -> tuple[Gap, ...]:
+        """What the last look at the locks could not read, which the notes tell of too."""
 
     def plan(
         self,

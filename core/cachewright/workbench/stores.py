@@ -25,7 +25,7 @@ from cachewright.workbench.watching import Options, Unwatched, Watcher
 if TYPE_CHECKING:
     from cachewright.formats.base import Format
     from cachewright.locks.store import LockStore
-    from cachewright.model import LockReport, Outcome, Plan, StepKind
+    from cachewright.model import Gap, LockReport, Outcome, Plan, StepKind
 
 _BACKENDS: Final[Mapping[str, str]] = {
     "gs": "gcs",
@@ -132,6 +132,10 @@ class StoreBench:
         looked = self._looked or self._look(None)
         beside = (beside_words(looked.beside),) if looked.beside else ()
         return (*beside, *gap_words(looked.gaps), *self._store.notes())
+
+    def unread(self) -> tuple[Gap, ...]:
+        """What the last look could not read."""
+        return self._looked.gaps if self._looked else ()
 
     def _look(self, cancel: CancelToken | None) -> Looked:
         looked = look_all(self._store, cancel)

@@ -121,6 +121,7 @@ def test_a_table_that_cannot_be_read_is_a_gap(cache: Cache, bench: Workbench) ->
     (gap,) = bench.check().gaps
     assert gap.path == os.fsencode(cache.path / "leases.db")
     assert bench.locks() == ()
+    assert bench.unread() == (gap,)
     assert any("leases.db could not be read: " in note for note in bench.notes())
 
 

@@ -93,6 +93,7 @@ def test_what_could_not_be_read_is_a_gap_a_finding_and_a_note(
     result = bench.check()
     assert [gap.reason for gap in result.gaps] == ["access is denied"]
     assert FindingKind.UNREADABLE in {one.kind for one in result.findings}
+    assert bench.unread() == result.gaps
     assert bench.notes() == (f"s3://{bucket}/a.tflock could not be read: access is denied.",)
 
 

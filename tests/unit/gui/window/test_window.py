@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,12 @@ from pytestqt.qtbot import QtBot
 
 from cachewright.errors import JournalDamaged
 from cachewright.model import EntryVerdict, Finding, FindingKind, Location, Severity
+from cachewright_gui import theme
 from cachewright_gui.pages.cache_page import CONTENTS, HISTORY, LOCKS, PROBLEMS, STAGING
 from cachewright_gui.session import ALL
 from cachewright_gui.store import Store
 from cachewright_gui.theme import Choice
+from cachewright_gui.widgets.health_bar import HealthBar
 from cachewright_gui.window import MainWindow
 
 EVIL = "<img src='file:///etc/passwd'><h1>&amp; evil\u202e"
@@ -280,15 +283,20 @@ def test_a_path_is_copied_in_a_form_that_a_shell_reads(opened: Any, script: Any)
     assert QGuiApplication.clipboard().text() == "$'/n\\xff'"
 
 
-def test_the_health_is_drawn_anew_in_another_theme(opened: Any, script: Any) -> None:
-    window = opened(script)
-    legends = window.cache.header.health._legends.values()
-    light = [one._colour for one in legends if one.isVisible()]
-    window.commands.choose_theme(Choice.DARK)
+def test_the_health_is_drawn_anew_in_another_theme(qtbot: QtBot, qapp: QApplication) -> None:
+    theme.apply(qapp, Choice.LIGHT)
+    bar = HealthBar()
+    qtbot.addWidget(bar)
+    bar.show_counts(Counter({EntryVerdict.OK: 2, EntryVerdict.CORRUPT: 1}))
+    bar.show()
+    shown = [one for one in bar._legends.values() if one.isVisible()]
+    light = {one._colour for one in shown}
+    theme.apply(qapp, Choice.DARK)
     QApplication.processEvents()
-    dark = [one._colour for one in legends if one.isVisible()]
-    assert len(light) == len(dark) == 4
-    assert not set(light) & set(dark)
+    dark = {one._colour for one in shown}
+    theme.apply(qapp, Choice.LIGHT)
+    assert len(light) == len(dark) == 2
+    assert not light & dark
 
 
 def test_theme_and_places_are_remembered(opened: Any, script: Any) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -95,15 +96,23 @@ class Survey:
         else:
             found = [hold for place in where for hold in self._placed.get(place, ())]
         if prefix is not None:
-            found += [hold for hold in self.holds if below(hold.path, prefix)]
+            found += self._below(prefix)
         return merged(found)
+
+    def _below(self, prefix: bytes) -> Iterator[Hold]:
+        """Holds at or below a path, found by halving."""
+        paths, holds = self._sorted
+        stem = prefix.rstrip(b"/")
+        for index in range(bisect_left(paths, stem), len(paths)):
+            if not paths[index].startswith(stem):
+                return
+            if below(paths[index], prefix):
+                yield holds[index]
 
     def of_deleted(self, prefix: bytes) -> tuple[Holder, ...]:
         """Who has something open that was at or below ``prefix`` and is deleted since, as far as
         the kernel's way of writing it tells: another file may have its name by now."""
-        return merged(
-            hold for hold in self.holds if hold.path.endswith(_DELETED) and below(hold.path, prefix)
-        )
+        return merged(hold for hold in self._below(prefix) if hold.path.endswith(_DELETED))
 
     @cached_property
     def _placed(self) -> Mapping[Place, Sequence[Hold]]:
@@ -112,6 +121,12 @@ class Survey:
         for hold in self.holds:
             placed[hold.device, hold.inode].append(hold)
         return placed
+
+    @cached_property
+    def _sorted(self) -> tuple[Sequence[bytes], Sequence[Hold]]:
+        """Holds in the order of their paths, with those paths."""
+        holds = sorted(self.holds, key=lambda hold: hold.path)
+        return [hold.path for hold in holds], holds
 
 
 def below(path: bytes, prefix: bytes) -> bool:

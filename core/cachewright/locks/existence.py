@@ -129,9 +129,11 @@ class _Case:
         return Evidence("open-files", Says.DEAD, "No process that could be asked has it open.")
 
     def _kernel_locks(self) -> Evidence:
-        fact, mount = "kernel-locks", mount_of(self.root.fd)
-        every = (self.marker.found, *(one for _name, one in self.marker.inside))
-        locks = [lock for one in every for lock in of_place(one, mount, self.around.kernel)]
+        fact, every = "kernel-locks", (self.marker.found, *(one for _n, one in self.marker.inside))
+        inodes = {one.st_ino for one in every}
+        near = [lock for lock in self.around.kernel if lock.inode in inodes]
+        mount = mount_of(self.root.fd) if near else None
+        locks = [lock for one in every for lock in of_place(one, mount, near)]
         if not locks:
             return Evidence(fact, Says.DEAD, "The kernel's list of locks has none on it.")
         ways = {pid: _way(lock) for lock in locks for pid in lock.pids}

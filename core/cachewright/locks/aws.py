@@ -118,7 +118,7 @@ class Connection(Generic[C]):
         try:
             found = within(self._timeout_s + _GRACE_S, self._session.get_credentials)
         except Late as error:
-            reason = f"no credentials came within {self._timeout_s:g} seconds"
+            reason = f"no credentials came within {aws_words.time_of(self._timeout_s)}"
             raise StoreUnreadable(path=self._path, reason=reason, left=UNTOUCHED) from error
         if found is None:
             raise NoCredentialsError

@@ -50,7 +50,7 @@ _NO_CREDENTIALS: Final = (
     "no whole AWS credentials were found: set --profile, AWS_PROFILE or both of "
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
-_NO_ANSWER: Final = "{endpoint} gave no answer within {timeout:g} seconds"
+_NO_ANSWER: Final = "{endpoint} gave no answer within {timeout}"
 _BROKE_OFF: Final = "{endpoint} broke off before its whole answer had come"
 
 _BY_KIND: Final[Mapping[str, tuple[str, bool]]] = {
@@ -86,8 +86,13 @@ def of_failure(error: Exception, endpoint: str, timeout_s: float) -> tuple[str, 
     for one in type(error).__mro__:
         if one.__name__ in _BY_KIND:
             sentence, sent = _BY_KIND[one.__name__]
-            return sentence.format(endpoint=endpoint, timeout=timeout_s, kind=kind), sent
+            return sentence.format(endpoint=endpoint, timeout=time_of(timeout_s), kind=kind), sent
     return f"{endpoint} could not be understood ({kind})", True
+
+
+def time_of(seconds: float) -> str:
+    """A time-out as it is said."""
+    return f"{seconds:g} {'second' if seconds == 1 else 'seconds'}"
 
 
 def of_answer(response: Mapping[str, Any], endpoint: str) -> str:

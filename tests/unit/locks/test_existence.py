@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cachewright import holders
-from cachewright.holders import Survey
-from cachewright.locks import openers
+from cachewright.holders import Survey, owners
+from cachewright.locks import marker, openers
 from cachewright.locks.filesystems import FilesystemFacts
 from cachewright.locks.looking import Around, look
 from cachewright.model import Claim, HoldVerdict, LockKind, LockPlace, LockReport, Says
@@ -595,6 +595,23 @@ def test_the_fingerprint_of_a_directory_is_of_all_that_is_in_it(locks: Locks) ->
         change()
         prints.append(locks.report("work.dir").fingerprint)
     assert len(set(prints)) == len(prints)
+
+
+def test_the_fingerprint_of_a_directory_is_of_its_names_too(locks: Locks) -> None:
+    """Even where a new name leaves a file's times as they are."""
+    found = os.stat(locks.path)
+    prints = {marker._fingerprint(((name, found),), b"") for name in (b"a", b"b", b"ab")}
+    assert len(prints) == 3
+
+
+def test_who_started_after_it_was_written_is_not_taken_for_its_owner(
+    locks: Locks, sleeper: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.dumps({"pid": sleeper.pid}).encode()
+    locks.write("work.lock", record)
+    assert locks.report("work.lock").verdict is HELD
+    monkeypatch.setattr(owners, "_SLACK_NS", -(10**12))  # as if it had started much later
+    assert locks.report("work.lock").verdict is UNPROVEN
 
 
 def test_what_never_rests_is_looked_at_in_peace(locks: Locks, other: Starter) -> None:

@@ -1,7 +1,8 @@
-"""Exit codes (DESIGN 8), and which one a result ends with."""
+"""Exit codes (DESIGN 8), which one a result ends with, and what programs call an error."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -16,6 +17,11 @@ class ExitCode(IntEnum):
     REFUSED = 4
     FAILED = 5
     INTERRUPTED = 130
+
+
+def kind_of(error: BaseException) -> str:
+    """``RootMissing`` is ``root-missing`` to programs."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
 
 
 def of_check(result: CheckResult) -> ExitCode:

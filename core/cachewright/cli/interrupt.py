@@ -19,20 +19,26 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
+def _show_cursor() -> None:
+    if sys.stderr.isatty():
+        output.tell(_SHOW_CURSOR)
+
+
 @contextmanager
-def cancellable() -> Iterator[CancelToken]:
+def cancellable(tidy: Callable[[], None] = _show_cursor) -> Iterator[CancelToken]:
     """A token that Ctrl-C, a hang-up or a plain kill cancels while the block runs.
 
-    Every repair step is journaled and done by rename, so even the second, hard end leaves
-    nothing half done.
+    Every repair step is journaled and done by rename, so even the second, hard end, before
+    which ``tidy`` is called, leaves nothing half done.
     """
     token = CancelToken()
 
     def asked(_number: int, _frame: FrameType | None) -> None:
         if token.cancelled:
-            if sys.stderr.isatty():
-                output.tell(_SHOW_CURSOR)
-            os._exit(ExitCode.INTERRUPTED)
+            try:
+                tidy()
+            finally:
+                os._exit(ExitCode.INTERRUPTED)
         token.cancel()
 
     with _handling(asked):

@@ -10,6 +10,7 @@ from typing import Final
 import humanize
 
 from cachewright.cli import output
+from cachewright.locks.seeing import WAITING
 from cachewright.model import Holder, LockKind, LockReport
 from cachewright.text import display, elide
 
@@ -25,14 +26,28 @@ def holder(one: Holder) -> str:
     return f"{one.command} (pid {one.pid}, {one.user}{state}): {', '.join(one.how)}"
 
 
+def held_by(one: LockReport) -> str:
+    """Who has the lock and who waits for it, or why nobody can be named."""
+    if not one.holders:
+        return one.explanation
+    waiting = one.explanation.rpartition(WAITING)[2] if WAITING in one.explanation else ""
+    holders = "; ".join(map(holder, one.holders))
+    return f"{holders}. {WAITING}{waiting}" if waiting else holders
+
+
+def is_kernel(one: LockReport) -> bool:
+    """Whether it is a lock that the kernel keeps, which a line of a table tells."""
+    return one.kind in _KERNEL
+
+
 def locks(found: Sequence[LockReport]) -> list[str]:
     """A table of the kernel's locks, then each record with its ID, which is what is typed."""
     if not found:
         return ["There are no locks here."]
-    kernel = [one for one in found if one.kind in _KERNEL]
+    kernel = [one for one in found if is_kernel(one)]
     lines = _table(kernel) if kernel else []
     for one in found:
-        if one.kind not in _KERNEL:
+        if not is_kernel(one):
             lines += [*([""] if lines else []), *record(one)]
     return lines
 
@@ -43,7 +58,7 @@ def _table(found: Iterable[LockReport]) -> list[str]:
             one.verdict.value,
             one.kind.value,
             one.subject,
-            "; ".join(map(holder, one.holders)) or one.explanation,
+            held_by(one),
             display(one.path),
         )
         for one in found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -11,7 +10,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from cachewright.cli import output
-from cachewright.cli.exit_code import ExitCode
+from cachewright.cli.exit_code import ExitCode, kind_of
 from cachewright.cli.verbs import WINDOW, Verbs
 from cachewright.errors import CachewrightError, Cancelled
 
@@ -42,11 +41,6 @@ def cachewright(version: bool) -> None:
     del version
 
 
-def _kind(error: BaseException) -> str:
-    """``RootMissing`` is ``root-missing`` to programs."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
-
-
 def _failed(arguments: Sequence[str], kind: str, message: str, code: int) -> int:
     output.tell(message)
     if "--json" in arguments:
@@ -66,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _failed(arguments, "cancelled", str(Cancelled()), ExitCode.INTERRUPTED)
     except CachewrightError as error:
-        return _failed(arguments, _kind(error), str(error), error.exit_code)
+        return _failed(arguments, kind_of(error), str(error), error.exit_code)
     except SystemExit:  # how click itself tells that the reader of its help went away
         return ExitCode.FINE
     except Exception as error:  # noqa: BLE001  # the last line of defence: told and logged

@@ -84,6 +84,11 @@ def emit(document: dict[str, Any]) -> None:
     _write(json.dumps(document, indent=2, ensure_ascii=True) + "\n", sys.stdout)
 
 
+def emit_line(document: dict[str, Any]) -> None:
+    """One of several JSON objects, on a line of its own."""
+    _write(json.dumps(document, ensure_ascii=True) + "\n", sys.stdout)
+
+
 def styled(word: str, colour: str) -> str:
     """A word in colour; never the colour alone."""
     return click.style(word, fg=colour, bold=True)

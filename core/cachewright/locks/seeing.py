@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
 
 
+WAITING: Final = "Waiting for it: "
+"""How the sentence begins that ends an explanation where somebody waits."""
 FORMER: Final = "former-file"
 """The fact which says who has a deleted file of the same name open."""
 
@@ -101,7 +103,7 @@ def waiting_words(seen: Seen) -> str:
         return ""
     found = ((pid, _process(pid)) for pid in dict.fromkeys(seen.waiting))
     names = (name_of(one) if one else f"process {pid}" for pid, one in found)
-    return f"Waiting for it: {', '.join(names)}."
+    return f"{WAITING}{', '.join(names)}."
 
 
 def evidence_of(seen: Seen, opened: Sequence[Holder], survey: Survey) -> tuple[Evidence, ...]:

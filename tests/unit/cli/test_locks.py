@@ -57,7 +57,3 @@ def test_watching_tells_what_changed(cache: Cache, environment: dict[str, str]) 
         process.terminate()
         process.communicate(timeout=60)
     assert process.returncode == 0
-
-
-def test_watching_and_json_exclude_each_other(command: Command, cache: Cache) -> None:
-    assert command("locks", str(cache.root), "--watch", "--json").returncode == 2

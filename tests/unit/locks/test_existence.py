@@ -601,7 +601,28 @@ def test_the_fingerprint_of_a_directory_is_of_its_names_too(locks: Locks) -> Non
     """Even where a new name leaves a file's times as they are."""
     found = os.stat(locks.path)
     prints = {marker._fingerprint(((name, found),), b"") for name in (b"a", b"b", b"ab")}
-    assert len(prints) == 3
+    prints |= {marker._fingerprint(((b"a", found),), record) for record in (b"1", b"2")}
+    assert len(prints) == 5
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_is_replaced_while_it_is_read_is_read_again(
+    locks: Locks, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    locks.write(name, b'{"id": "old"}')
+    real, calls = marker._read, []
+
+    def read(*arguments: Any) -> marker.Marker:
+        seen = real(*arguments)
+        calls.append(1)
+        if len(calls) == 1:
+            os.rename(locks.path / name, locks.path / "away")
+            locks.write(name, b'{"id": "new"}')
+        return seen
+
+    monkeypatch.setattr(marker, "_read", read)
+    assert locks.report(name).id == "new"
+    assert len(calls) == 2
 
 
 def test_who_started_after_it_was_written_is_not_taken_for_its_owner(

@@ -169,7 +169,11 @@ CASES = {
         foreign, "uninspected", "could not be inspected", verdict="unproven", rights="bare"
     ),
     "looked at from a container": Case(
-        owned("idle"), "owner", "another container", verdict="unproven", rights="contained"
+        owned("idle"),
+        "owner",
+        "container whose processes do not show",
+        verdict="unproven",
+        rights="contained",
     ),
 }
 

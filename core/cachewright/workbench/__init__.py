@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -35,6 +36,7 @@ from cachewright.workbench.history import (
     verify_journal,
 )
 from cachewright.workbench.leases import NONE, gap_words, look_at_leases
+from cachewright.workbench.refreshing import Refreshing, places_of
 from cachewright.workbench.repairing import judge_anew, publication
 from cachewright.workbench.stores import StoreBench
 from cachewright.workbench.watching import Options, Unwatched, Watcher
@@ -87,6 +89,8 @@ class Workbench:
         self.tree: Tree | None = None
         self.result: CheckResult | None = None
         self._knowledge: Knowledge | None = None
+        self._read_ns = 0
+        self._refreshing = Refreshing(root, form, options)
         self._leases = NONE
 
     @classmethod
@@ -140,14 +144,23 @@ class Workbench:
             self._root, self._format, self.options, watcher or Unwatched(), cancel or CancelToken()
         )
         self.result = checking.run()
+        self._read_ns = self.result.started_ns
         self.tree, self._knowledge = checking.tree, checking.knowledge
         return self.result
 
     def locks(self) -> tuple[LockReport, ...]:
-        """Every lock as it is now; cheap enough to repeat each second once scanned."""
-        _tree, knowledge = self._read()
-        devices = frozenset({self._root.identity.device})
-        survey, kernel = holders.look_around([self._root.path], devices)
+        """Every lock as it is now; cheap enough to repeat each second once scanned.
+
+        What came and went since the scan is known too; ``tree`` stays as it is.
+        """
+        self._refreshing.since(*self._read(), self._read_ns)
+        tree, knowledge = self._refreshing.look(), self._refreshing.knowledge
+        places = places_of(self._root, knowledge.locks())
+        survey, kernel = holders.look_around(
+            [self._root.path],
+            frozenset({self._root.identity.device}),
+            wanted=lambda *place: place in places or tree.where(*place) is not None,
+        )
         former = self.result.locks if self.result else ()
         self._leases = look_at_leases(knowledge, (*former, *self._leases.locks))
         found = look_at_locks(self._root, knowledge, survey, kernel=kernel, former=former)
@@ -155,8 +168,8 @@ class Workbench:
 
     def notes(self) -> tuple[str, ...]:
         """Plain sentences about locks that are known of and cannot be shown here."""
-        _tree, knowledge = self._read()
-        return (*knowledge.notes(), *gap_words(self._leases.gaps))
+        self._refreshing.since(*self._read(), self._read_ns)
+        return (*self._refreshing.knowledge.notes(), *gap_words(self._leases.gaps))
 
     def unread(self) -> tuple[Gap, ...]:
         """What the last look at the locks could not read."""
@@ -167,7 +180,12 @@ class Workbench:
 
         Raises ``InUse`` where it is held, ``Refused`` where it is none that may be released.
         """
-        return unlock_plan(self.root, self.format_name, lock)
+        plan = unlock_plan(self.root, self.format_name, lock)
+        if self._knowledge is not None:
+            known = {self._root.where(one.relative) for one in self._knowledge.locks()}
+            if lock.path not in known:
+                self._knowledge = None  # it came after the scan: to be read anew before acting
+        return plan
 
     def plan(
         self,
@@ -247,6 +265,7 @@ class Workbench:
     def _read(self) -> tuple[Tree, Knowledge]:
         """The inventory and the records, read now unless the last check's still stand."""
         if self._knowledge is None or self.tree is None:
+            self._read_ns = time.time_ns()
             self.tree, self._knowledge = read_cache(
                 self._root, self._format, self.options, Unwatched(), CancelToken()
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cachewright.errors import CachewrightError
@@ -40,13 +40,10 @@ class StatePlaces:
 
     def locks(self) -> Sequence[LockPlace]:
         """The places as they are now: each lock on a state file, and then its info file."""
-        states = {*self._folders.states, *self._of_workspaces()}
+        states = set(self._folders.states)
         infos: dict[bytes, set[bytes]] = defaultdict(set)
-        folders = self._folders
-        listed = {*folders.folders, *folders.data, *map(posixpath.dirname, states)}
-        for folder in sorted(listed):
-            names = self._names(folder)
-            if STATE in names and folder not in folders.data:
+        for folder, names in self._listed().items():
+            if STATE in names and folder not in self._folders.data:
                 states.add(posixpath.join(folder, STATE))
             for info in filter(states_of, names):
                 of = states_of(info)
@@ -59,14 +56,19 @@ class StatePlaces:
         found += [self._info_file(info, of) for info, of in infos.items()]
         return sorted(found, key=_order)
 
-    def _of_workspaces(self) -> Iterator[bytes]:
-        """Each workspace's state, which need not be there yet."""
-        usual = {posixpath.join(one, WORKSPACES) for one in self._folders.folders}
-        for top in self._folders.workspaces | usual:
+    def _listed(self) -> dict[bytes, set[bytes]]:
+        """Every directory that may hold state, with the names in it now."""
+        known = self._folders
+        folders = {*known.folders, *known.data, *map(posixpath.dirname, known.states)}
+        listed = {one: self._names(one) for one in sorted(folders)}
+        usual = {posixpath.join(one, WORKSPACES) for one in folders if WORKSPACES in listed[one]}
+        for top in sorted(known.workspaces | usual):
             for name in self._names(top):
                 folder = posixpath.join(top, name)
                 if self._is_directory(folder):
-                    yield posixpath.join(folder, STATE)
+                    # A workspace's state need not be there yet.
+                    listed[folder] = self._names(folder) | {STATE}
+        return listed
 
     def _names(self, folder: bytes) -> set[bytes]:
         try:

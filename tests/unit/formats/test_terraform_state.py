@@ -265,6 +265,16 @@ def test_the_local_backends_own_paths_are_followed_inside(project: Project) -> N
     assert project.findings() == []
 
 
+def test_the_folder_of_the_backends_state_is_looked_into_too(project: Project) -> None:
+    project.settings("local", path="states/prod.tfstate")
+    with Directory.open(os.fsencode(project.top)) as root:
+        _tree, knowledge = project.read(root)
+        project.file("states/other.state")
+        project.file("states/.other.state.lock.info")
+        names = [os.fsdecode(one.relative) for one in knowledge.locks()]
+        assert {"states/prod.tfstate", "states/other.state"} <= set(names)
+
+
 def test_an_absolute_path_inside_is_inside(project: Project) -> None:
     project.settings("local", path=str(project.top / "deep/x.tfstate"))
     assert "deep/x.tfstate" in project.places()

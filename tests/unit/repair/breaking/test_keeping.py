@@ -150,10 +150,10 @@ def test_an_info_file_is_moved_while_its_lock_is_held(shop: Shop, act: Act) -> N
         " fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)', at]).returncode"
     )
     plan = shop.plan("work.info")
-    shop.look_then(lambda: tried.append(actor(attempt)), after=2)
+    shop.look_then(lambda: tried.extend([actor(attempt), at.exists()]), after=2)
     outcome = shop.run(plan)
     assert outcome.result is DONE
-    assert tried == [1]
+    assert tried == [1, False]  # it cannot be locked, and nothing stands in for what locks nothing
     assert not at.exists()
     after = data.stat()
     assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (

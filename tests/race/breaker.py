@@ -4,9 +4,9 @@ until its input ends.
 It goes the way a person's click goes: check, plan what is proven stale, repair.  Where nothing
 can be proven (objects), it is the person who saw that the owner is dead, and types the ID.  A
 place for a kernel lock is to be taken away by a plan that no check of ours makes.
-With ``wide`` every exchange and delete of ours is held up: the moments in which another may come
-in between get a thousand times longer.  When it did (or refused) ``wanted`` many, it makes the
-file ``enough``.
+With ``wide`` every exchange and delete of ours is held up, and the contenders are told: the worst
+moment for another to come in between gets a thousand times longer.  When it did (or refused)
+``wanted`` many, and with ``wide`` met another's lock so, it makes the file ``enough``.
 The last line on standard output is a JSON object of what happened.
 """
 
@@ -19,10 +19,12 @@ import select
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cachewright.errors import CachewrightError
+from cachewright.errors import CachewrightError, Changed
 from cachewright.model import (
     Access,
     Confirm,
@@ -32,7 +34,7 @@ from cachewright.model import (
     RepairOffer,
     StepKind,
 )
-from cachewright.repair import releasing
+from cachewright.repair import releasing, taking
 from cachewright.repair.unlocking import lock_step
 from cachewright.storage import swap
 from cachewright.workbench import Bench, Options, open_bench
@@ -40,6 +42,7 @@ from cachewright.workbench import Bench, Options, open_bench
 sys.path.insert(0, os.path.dirname(__file__))
 from protocols import KERNEL_KINDS, KINDS, NAME, is_dead
 
+A_MOMENT_S = 0.15
 TYPED = {LockKind.LEASE, LockKind.OBJECT}
 KERNEL = {LockKind.FLOCK, LockKind.POSIX, LockKind.OFD}
 
@@ -56,7 +59,7 @@ class Breaking:
     endpoint: str = ""
     address: str = ""
     wanted: int = 0
-    enough: str = ""
+    aside: str = ""
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)  # noqa: S311 - a seed makes it repeatable
@@ -92,8 +95,25 @@ class Breaking:
         if plan.steps:
             self.counts["planned"] += len(plan.steps)
             self.repair(bench, plan)
-        if sum(self.counts[one] for one in ("done", "refused")) >= self.wanted:
-            os.close(os.open(self.enough, os.O_CREAT | os.O_WRONLY, 0o600))
+        many = sum(self.counts[one] for one in ("done", "refused"))
+        if many >= self.wanted and (self.counts["met"] or not self.wide):
+            self.tell("enough")
+
+    def tell(self, what: str) -> str:
+        """Make a file by which the contenders know it."""
+        path = os.path.join(self.aside, what)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        return path
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """The worst moment for another to come in between, and a long one."""
+        path = self.tell("moment")
+        time.sleep(self.chance.uniform(0, A_MOMENT_S))
+        try:
+            yield
+        finally:
+            os.unlink(path)
 
     def meant(self, lock: LockReport) -> bool:
         return os.path.basename(lock.path).startswith(NAME.encode()) or lock.kind in TYPED
@@ -121,29 +141,39 @@ def forged(bench: Bench, lock: LockReport) -> Plan:
     return Plan(bench.root, bench.format_name, (lock_step(lock, offer),))
 
 
-def widen(seed: int) -> None:
-    """Hold up every exchange before and after it is done, and every delete of a record before."""
-    chance = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
+def widen(breaking: Breaking) -> None:
+    """Hold up every exchange before and after it is done, and every delete of a record before;
+    count how often another lock was met there."""
     rename, delete = swap._rename2, releasing._delete
+    give_back = taking.Taking._give_back
 
     def slow_rename(*arguments: Any) -> bool:
         if arguments[-1] != swap._EXCHANGE:
             return rename(*arguments)
-        time.sleep(chance.choice([0, 0.001, 0.004]))
-        done = rename(*arguments)
-        time.sleep(chance.choice([0, 0.001, 0.004]))
+        with breaking.held_up():
+            done = rename(*arguments)
+        time.sleep(breaking.chance.choice([0, 0.001, 0.004]))
         return done
 
+    def counted_give_back(*arguments: Any) -> None:
+        breaking.counts["met"] += 1
+        give_back(*arguments)
+
     def slow_delete(*arguments: Any, **how: Any) -> str:
-        time.sleep(chance.choice([0, 0.05, 0.2]))
-        return delete(*arguments, **how)
+        with breaking.held_up():
+            try:
+                return delete(*arguments, **how)
+            except Changed:
+                breaking.counts["met"] += 1
+                raise
 
     swap._rename2, releasing._delete = slow_rename, slow_delete
+    taking.Taking._give_back = counted_give_back
 
 
 if __name__ == "__main__":
     breaking = Breaking(**json.loads(sys.argv[1]))
     if breaking.wide:
-        widen(breaking.seed)
+        widen(breaking)
     breaking.run()
     print(json.dumps({"counts": breaking.counts, "reasons": breaking.reasons}), flush=True)

@@ -28,7 +28,8 @@ PR_SET_PDEATHSIG = 1
 @dataclass
 class Run:
     """One race: where, of what kind, and how long: until there were so many acquisitions and
-    ``wrongs`` of a kind, and the file ``enough`` is there if ``waits``.  Times in seconds."""
+    ``wrongs`` of a kind; with ``waits`` until the file ``enough`` is there too, unless two
+    were in at once.  Times in seconds."""
 
     kind: str
     place: str
@@ -46,17 +47,20 @@ class Run:
     contenders: int = 4
     log: str = field(init=False)
     ended: str = field(init=False)
+    moment: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.log = os.path.join(self.aside, "log")
         self.ended = os.path.join(self.aside, "ended")
+        self.moment = os.path.join(self.aside, "moment")
 
     def is_over(self, acquisitions: int) -> bool:
         if acquisitions < self.acquisitions:
             return False
-        if self.waits and not os.path.exists(os.path.join(self.aside, "enough")):
-            return False
-        return told(self.log)[self.wrong] >= self.wrongs
+        counts = told(self.log)
+        if self.waits and not counts["doubles"]:
+            return os.path.exists(os.path.join(self.aside, "enough"))
+        return counts[self.wrong] >= self.wrongs
 
 
 class Log:
@@ -83,21 +87,26 @@ class Counter:
 
 class Patience:
     """How long a dead owner's lock is left to others: the same for all who meet it, so that it
-    is taken over at any moment of a breaking of the same lock."""
+    is taken over at any moment of a breaking of the same lock; every other one at the very worst
+    moment, as soon as the breaker tells of it."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._met = b""
         self._until = 0.0
+        self._sly = False
 
     def meet(self, left: bytes) -> None:
         if left != self._met:
-            chance = random.Random(left + b"%d" % self._run.seed)  # noqa: S311 - see below
+            chance = random.Random(left + b"%d" % self._run.seed)  # noqa: S311 - as above
             self._met, self._until = left, time.monotonic() + chance.uniform(0, self._run.patience)
+            self._sly = chance.random() < 0.5
 
     @property
     def is_over(self) -> bool:
-        return bool(self._met) and time.monotonic() > self._until
+        if not self._met:
+            return False
+        return time.monotonic() > self._until or (self._sly and os.path.exists(self._run.moment))
 
 
 def contend(run: Run, number: int) -> None:

@@ -62,7 +62,7 @@ class Race:
             "endpoint": self.endpoint,
             "address": self.place,
             "wanted": more.pop("wanted", 0),
-            "enough": str(aside / "enough"),
+            "aside": str(aside),
         }
         contending = {
             "kind": self.kind,
@@ -180,7 +180,8 @@ Place = Callable[[str], Race]
 @pytest.mark.parametrize("kind", KINDS)
 def test_ours_never_lets_two_in(kind: str, place: Place) -> None:
     race, slow = place(kind), kind in WIDE
-    more = {"wanted": 2, "deaths": 0.1, "patience": 0.4, "hesitation": 0.02 * slow}
+    patience = 2.0 if slow else 0.4
+    more = {"wanted": 2, "deaths": 0.1, "patience": patience, "hesitation": 0.02 * slow}
     figures = race.run("ours", SHORT[kind], wide=slow, **more)
     assert figures.wrongs == figures.doubles == 0, figures
     assert figures.contended["deaths"] > 0, figures
@@ -203,7 +204,8 @@ def test_in_thousands_of_acquisitions_ours_never_lets_two_in(
     race = place(kind)
     every = [race.run("ours", FULL, wanted=20, deaths=0.03)]
     if kind in WIDE:
-        every.append(race.run("ours", FULL, wide=True, hesitation=0.02, wanted=20, deaths=0.03))
+        slow = {"wide": True, "hesitation": 0.02, "patience": 2.0}
+        every.append(race.run("ours", FULL, wanted=20, deaths=0.03, **slow))
     naive = race.run("naive", FULL // 5, deaths=0.03, patience=0.1)
     with capsys.disabled():
         print("", *every, naive, sep="\n")

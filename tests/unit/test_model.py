@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -85,3 +87,48 @@ def test_waiting_ends_at_once_when_cancelled() -> None:
     token.cancel()
     with pytest.raises(Cancelled):
         token.wait(60)
+
+
+STORM = """
+import signal
+from cachewright.errors import Cancelled
+from cachewright.model import CancelToken
+token = CancelToken()
+signal.signal(signal.SIGALRM, lambda *_: token.cancel())
+for number in range(3000):
+    token = CancelToken()
+    signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + number % 60))
+    try:
+        while True:
+            token.check()
+            token.wait(1e-6)
+    except Cancelled:
+        pass
+print("done")
+"""
+
+
+def test_a_signal_may_cancel_at_any_moment_of_a_wait() -> None:
+    """Ctrl-C comes when it comes; a lock that the waiting thread holds would be for ever."""
+    ran = subprocess.run(
+        [sys.executable, "-c", STORM], check=True, capture_output=True, timeout=100
+    )
+    assert ran.stdout == b"done\n"
+
+
+def test_all_who_wait_are_woken() -> None:
+    token = CancelToken()
+    stopped: list[int] = []
+
+    def waiting(number: int) -> None:
+        with pytest.raises(Cancelled):
+            token.wait(60)
+        stopped.append(number)
+
+    threads = [threading.Thread(target=waiting, args=(number,)) for number in range(3)]
+    for one in threads:
+        one.start()
+    token.cancel()
+    for one in threads:
+        one.join(30)
+    assert sorted(stopped) == [0, 1, 2]

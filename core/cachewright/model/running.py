@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Final
 
 from cachewright.errors import Cancelled
+
+_PAUSE_S: Final = 0.05
+"""How soon a paused stage goes on, or stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +35,46 @@ def no_progress(_progress: Progress) -> None:
 
 
 class CancelToken:
-    """Asks a running stage to pause or stop; polled per block of data.  Thread-safe."""
+    """Asks a running stage to pause or stop; polled per block of data.
+
+    Safe from any thread, and from a signal handler that interrupts a waiting thread anywhere:
+    no lock is held in Python code that the handler would wait for.
+    """
 
     def __init__(self) -> None:
-        self._cancelled = threading.Event()
-        self._running = threading.Event()
-        self._running.set()
+        self._cancelled = False
+        self._paused = False
+        self._wakes: SimpleQueue[None] = SimpleQueue()  # reentrant, unlike an event
 
     def cancel(self) -> None:
-        self._cancelled.set()
-        self._running.set()
+        self._cancelled = True
+        self._wakes.put(None)
 
     def pause(self) -> None:
-        if not self._cancelled.is_set():
-            self._running.clear()
+        self._paused = not self._cancelled
 
     def resume(self) -> None:
-        self._running.set()
+        self._paused = False
 
     @property
     def cancelled(self) -> bool:
-        return self._cancelled.is_set()
+        return self._cancelled
 
     @property
     def paused(self) -> bool:
-        return not self._running.is_set()
+        return self._paused and not self._cancelled
 
     def check(self) -> None:
         """Wait while paused; raise ``Cancelled`` when asked to stop."""
-        self._running.wait()
-        if self._cancelled.is_set():
+        while self.paused:
+            time.sleep(_PAUSE_S)
+        if self._cancelled:
             raise Cancelled
 
     def wait(self, seconds: float) -> None:
         """Sleep, waking at once when cancelled (then ``Cancelled`` is raised)."""
-        if self._cancelled.wait(seconds):
-            raise Cancelled
+        if not self._cancelled:
+            with suppress(Empty):
+                self._wakes.get(timeout=max(seconds, 0.0))
+                self._wakes.put(None)  # for whoever else waits
         self.check()

@@ -69,9 +69,9 @@ def _claim(stored: Stored, state: str) -> Claim:
 
 
 def _subject(state: str) -> str:
-    """``bucket/key``, and the workspace where the name tells it."""
+    """In words, with the workspace where the name tells it."""
     _bucket, _, key = state.partition("/")
     first, _, rest = key.partition("/")
     workspace = rest.partition("/")[0] if first == WORKSPACES else ""
-    shown = f"state {display(state)}"
-    return f"{shown} (workspace {display(workspace)})" if workspace else shown
+    shown = f"State {display(state)}"
+    return f"{shown}, workspace {display(workspace)}" if workspace else shown

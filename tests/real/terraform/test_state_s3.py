@@ -169,7 +169,7 @@ def test_the_lock_of_a_running_apply_is_shown_and_released_by_its_id(
         assert lock["owner"] == info
         assert lock["owner"]["Operation"] == "OperationTypeApply"
         assert lock["path"] == f"{place.root}/{place.key}"
-        assert lock["subject"] == f"state {place.bucket}/app/terraform.tfstate"
+        assert lock["subject"] == f"State {place.bucket}/app/terraform.tfstate"
         assert (lock["etag"], lock["garbage"]) == (etag, False)
         seen = {one["fact"]: one["detail"] for one in lock["evidence"]}
         assert f"(pid {apply.pid})" in seen["programs"]
@@ -239,8 +239,8 @@ def test_locks_of_workspaces_are_told_apart(site: Callable[..., Site]) -> None:
         found = {one["subject"]: one["path"] for one in place.locks()}
         place.let_go(apply)
     assert found == {
-        f"state {place.bucket}/app/terraform.tfstate": f"{place.root}/{place.key}",
-        f"state {place.bucket}/env:/blue/app/terraform.tfstate (workspace blue)": (
+        f"State {place.bucket}/app/terraform.tfstate": f"{place.root}/{place.key}",
+        f"State {place.bucket}/env:/blue/app/terraform.tfstate, workspace blue": (
             f"{place.root}/env:/blue/{place.key}"
         ),
     }

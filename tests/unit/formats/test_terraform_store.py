@@ -23,13 +23,13 @@ def stored(key: str, body: bytes = b'{"ID": "x", "Who": "a@b"}', size: int | Non
 @pytest.mark.parametrize(
     ("key", "subject"),
     [
-        ("a/terraform.tfstate.tflock", "state bucket/a/terraform.tfstate"),
+        ("a/terraform.tfstate.tflock", "State bucket/a/terraform.tfstate"),
         (
             "env:/blue/a/terraform.tfstate.tflock",
-            "state bucket/env:/blue/a/terraform.tfstate (workspace blue)",
+            "State bucket/env:/blue/a/terraform.tfstate, workspace blue",
         ),
-        ("spaces/blue/x.tflock", "state bucket/spaces/blue/x"),
-        ("\x1b[31m\u202e.tflock", "state bucket/\\x1b[31m\\u202e"),
+        ("spaces/blue/x.tflock", "State bucket/spaces/blue/x"),
+        ("\x1b[31m\u202e.tflock", "State bucket/\\x1b[31m\\u202e"),
     ],
 )
 def test_an_object_guards_the_state_beside_it(key: str, subject: str) -> None:
@@ -39,13 +39,13 @@ def test_an_object_guards_the_state_beside_it(key: str, subject: str) -> None:
 
 def test_an_item_is_called_as_its_state() -> None:
     claim = claim_of_item(stored("bucket/env:/blue/x"))
-    assert claim.subject == "state bucket/env:/blue/x (workspace blue)"
+    assert claim.subject == "State bucket/env:/blue/x, workspace blue"
 
 
 def test_of_a_huge_record_nothing_is_believed() -> None:
     claim = claim_of_item(stored("bucket/x", size=10 << 20))
     assert (claim.id, claim.garbage) == ("", "It is larger than 64 KiB, which no lock is.")
-    assert claim.subject == "state bucket/x"
+    assert claim.subject == "State bucket/x"
 
 
 def test_only_a_part_of_a_bucket_tells_where_the_rest_is(credentials: dict[str, str]) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Final
 
 from cachewright.errors import Cancelled
 
-_PAUSE_S: Final = 0.05
-"""How soon a paused stage goes on, or stops."""
+_NOTICED_S: Final = 0.05
+"""How soon a stage that waits notices that it may go on, or shall stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +35,16 @@ def no_progress(_progress: Progress) -> None:
 class CancelToken:
     """Asks a running stage to pause or stop; polled per block of data.
 
-    Safe from any thread, and from a signal handler that interrupts a waiting thread anywhere:
-    no lock is held in Python code that the handler would wait for.
+    Safe from any thread, and from a signal handler wherever it interrupts a thread that waits:
+    there is no lock which that thread could hold, as there is in an event.
     """
 
     def __init__(self) -> None:
         self._cancelled = False
         self._paused = False
-        self._wakes: SimpleQueue[None] = SimpleQueue()  # reentrant, unlike an event
 
     def cancel(self) -> None:
         self._cancelled = True
-        self._wakes.put(None)
 
     def pause(self) -> None:
         self._paused = not self._cancelled
@@ -67,14 +63,13 @@ class CancelToken:
     def check(self) -> None:
         """Wait while paused; raise ``Cancelled`` when asked to stop."""
         while self.paused:
-            time.sleep(_PAUSE_S)
+            time.sleep(_NOTICED_S)
         if self._cancelled:
             raise Cancelled
 
     def wait(self, seconds: float) -> None:
         """Sleep, waking at once when cancelled (then ``Cancelled`` is raised)."""
-        if not self._cancelled:
-            with suppress(Empty):
-                self._wakes.get(timeout=max(seconds, 0.0))
-                self._wakes.put(None)  # for whoever else waits
+        until = time.monotonic() + seconds
+        while not self._cancelled and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _NOTICED_S))
         self.check()

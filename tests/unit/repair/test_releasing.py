@@ -453,6 +453,16 @@ def test_undo_never_puts_it_over_another(scene: Scene) -> None:
     assert undo(outcome.undo).result is Result.DONE
 
 
+def test_undo_looks_before_it_asks_a_store_that_may_not_compare(scene: Scene) -> None:
+    _lock, plan = scene.judged()
+    outcome = scene.run(plan)
+    scene.aws.put(scene.bucket, KEY, OTHER)
+    scene.between.rule = lambda asked: scene.between.forward(asked.without("if-none-match"))
+    scene.between.asked.clear()
+    assert undo(outcome.undo).result is Result.REFUSED
+    assert (scene.body, scene.between.of("PUT")) == (OTHER, [])
+
+
 def test_undo_never_puts_it_over_one_that_comes_at_the_last_moment(scene: Scene) -> None:
     _lock, plan = scene.judged()
     outcome = scene.run(plan)

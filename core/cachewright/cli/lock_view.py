@@ -90,7 +90,8 @@ class LockView:
         path = display(one.path.removeprefix(self._root))
         if word == _GONE:
             return word, "", "", path, ""
-        return word, one.verdict.value, lasted, path, lock_words.held_by(one)
+        held = lock_words.held_by(one, lock_words.brief_holder)
+        return word, one.verdict.value, lasted, path, held
 
     def _records(self, now: float) -> Iterator[Line]:
         """Locks that are records: what is to be typed to release each stands with it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +17,7 @@ from cachewright.text import display, elide
 _KERNEL: Final = frozenset({LockKind.FLOCK, LockKind.POSIX, LockKind.OFD})
 _S3: Final = b"s3://"
 _SHOWN: Final = 300
+_BRIEF: Final = 60
 _NS: Final = 1_000_000_000
 _MINUTE_S: Final = 60
 
@@ -26,12 +27,18 @@ def holder(one: Holder) -> str:
     return f"{one.command} (pid {one.pid}, {one.user}{state}): {', '.join(one.how)}"
 
 
-def held_by(one: LockReport) -> str:
+def brief_holder(one: Holder) -> str:
+    """What tells it from others first: lines on a screen are cut off."""
+    state = ", stopped" if one.state == "stopped" else ""
+    return f"pid {one.pid} ({one.user}{state}) {elide(one.command, _BRIEF)}: {', '.join(one.how)}"
+
+
+def held_by(one: LockReport, spell: Callable[[Holder], str] = holder) -> str:
     """Who has the lock and who waits for it, or why nobody can be named."""
     if not one.holders:
         return one.explanation
     waiting = one.explanation.rpartition(WAITING)[2] if WAITING in one.explanation else ""
-    holders = "; ".join(map(holder, one.holders))
+    holders = "; ".join(map(spell, one.holders))
     return f"{holders}. {WAITING}{waiting}" if waiting else holders
 
 

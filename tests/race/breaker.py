@@ -62,6 +62,7 @@ class Breaking:
     aside: str = ""
 
     def __post_init__(self) -> None:
+        self.gives_back = False
         self.chance = random.Random(self.seed)  # noqa: S311 - a seed makes it repeatable
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -142,22 +143,25 @@ def forged(bench: Bench, lock: LockReport) -> Plan:
 
 
 def widen(breaking: Breaking) -> None:
-    """Hold up every exchange before and after it is done, and every delete of a record before;
-    count how often another lock was met there."""
+    """Hold up every exchange that takes a lock, and every delete of a record, right before it is
+    done; count how often another's lock was met there.  A lock that was taken so is given back
+    without delay: a tool that makes or removes its lock in two steps may be in between."""
     rename, delete = swap._rename2, releasing._delete
     give_back = taking.Taking._give_back
 
     def slow_rename(*arguments: Any) -> bool:
-        if arguments[-1] != swap._EXCHANGE:
+        if arguments[-1] != swap._EXCHANGE or breaking.gives_back:
             return rename(*arguments)
         with breaking.held_up():
-            done = rename(*arguments)
-        time.sleep(breaking.chance.choice([0, 0.001, 0.004]))
-        return done
+            return rename(*arguments)
 
     def counted_give_back(*arguments: Any) -> None:
         breaking.counts["met"] += 1
-        give_back(*arguments)
+        breaking.gives_back = True
+        try:
+            give_back(*arguments)
+        finally:
+            breaking.gives_back = False
 
     def slow_delete(*arguments: Any, **how: Any) -> str:
         with breaking.held_up():

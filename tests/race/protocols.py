@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 NAME: Final = "work"
 KERNEL_KINDS: Final = ("flock", "posix", "ofd")
+HALF_MADE_S: Final = 1.0
 SIGNED: Final = (
     "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, "
     "SignedHeaders=host, Signature=0"
@@ -203,8 +204,18 @@ class Dir(Existence):
         with open(self._owner, "rb", buffering=0) as file:
             return file.readall()
 
+    def left(self) -> bytes:
+        """A directory that has had no record for a while is of one who came to nothing."""
+        record = super().left()
+        with suppress(OSError):
+            if not record and not os.path.exists(self._owner):
+                age_s = time.time() - os.stat(self.path).st_mtime
+                return b"half made" if age_s > HALF_MADE_S else b""
+        return record
+
     def remove(self) -> None:
-        os.unlink(self._owner)
+        with suppress(FileNotFoundError):
+            os.unlink(self._owner)
         os.rmdir(self.path)
 
 

@@ -71,7 +71,7 @@ def test_a_lock_is_shown_with_all_that_it_says_and_what_to_type(
     etag = aws.s3.head_object(Bucket=bucket, Key=KEY)["ETag"]
     shown = {" ".join(line.split()) for line in out.splitlines()}
     assert {
-        f"unproven: state {bucket}/a/terraform.tfstate (object)",
+        f"unproven: State {bucket}/a/terraform.tfstate (object)",
         "ID 0b5e-1",
         "Operation OperationTypeApply",
         "Who me@build\\x1b[31m",

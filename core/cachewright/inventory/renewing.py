@@ -7,7 +7,7 @@ names changes its times.  What lies in an entry is not looked at, and stays as i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -99,13 +99,10 @@ class _Renewing:
         self._names: list[bytes] = []
         self._written: dict[str, dict[int, int]] = {name: {} for name in _WRITTEN}
         self._moved: dict[int, int] = {}
-        self._dropped: set[int] = set()
         self._gaps: list[tuple[Gap, int]] = []
 
     def read_again(self, row: int) -> None:
-        """List one container of the old inventory, unless it is no longer there."""
-        if any(one in self._dropped for one in self._above(row)):
-            return
+        """List one container of the old inventory; of one that went nothing is kept anyway."""
         old = self._old
         path, depth = old.path(row), int(old.depth[row])
         answer = self._reader.read([Request(path, depth, int(Role.CONTAINER))], 0)
@@ -121,13 +118,6 @@ class _Renewing:
         self.later |= any(int(getattr(old, name)[row]) != value for name, value in now.items())
         self._write(self._moved.get(row, row), first=start, count=len(seen.modes), **now)
         self._take_over(row, path, seen, start)
-
-    def _above(self, row: int) -> Iterator[int]:
-        """The row and every directory that it lies in."""
-        at: int | None = row
-        while at is not None:
-            yield at
-            at = self._old.parent_of(at)
 
     def _add(self, seen: Unpacked) -> int:
         """Append the children of one directory; returns the row of the first."""
@@ -169,7 +159,7 @@ class _Renewing:
         for index, name in enumerate(names):
             known = before.pop(name, None)
             mode = int(seen.modes[index])
-            if known is not None and self._same(known, mode, int(seen.inodes[index])):
+            if known is not None and self._same(known, seen, index):
                 self._moved[known] = start + index
                 if old.is_directory(known):
                     # With the times at which its own names were read: a later change must show.
@@ -177,17 +167,25 @@ class _Renewing:
                     self._write(start + index, **kept)
                 continue
             self.differs = True
-            if known is not None:
-                self._dropped.add(known)
             if mode & TYPE_BITS == TYPE_DIRECTORY and index not in abroad:
                 where = path + b"/" + name if path else name
                 self._read_whole(where, start + index, int(seen.roles[index]))
         self.differs = self.differs or bool(before)
-        self._dropped.update(before.values())
 
-    def _same(self, row: int, mode: int, inode: int) -> bool:
+    def _same(self, row: int, seen: Unpacked, index: int) -> bool:
+        """Whether the child is what it was.  A directory that took over another's name may have
+        got its inode as well; of a container that tells when it is listed itself."""
         old = self._old
-        return int(old.inode[row]) == inode and int(old.mode[row]) & TYPE_BITS == mode & TYPE_BITS
+        if int(old.inode[row]) != int(seen.inodes[index]):
+            return False
+        if (int(old.mode[row]) ^ int(seen.modes[index])) & TYPE_BITS:
+            return False
+        times = (int(old.mtime_ns[row]), int(old.ctime_ns[row]))
+        return (
+            not old.is_directory(row)
+            or int(old.role[row]) == Role.CONTAINER
+            or times == (int(seen.mtimes[index]), int(seen.ctimes[index]))
+        )
 
     def _read_whole(self, path: bytes, at: int, role: int) -> None:
         """All below a directory that is new."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -76,6 +77,10 @@ def at_rest(root: Directory, tree: Tree) -> list[bytes]:
 CHANGES = {
     "a lock appears": lambda at: (at / "c1/c2/b.lock").touch(),
     "a lock goes": lambda at: (at / "c1/c2/a.lock").unlink(),
+    "a lock is replaced": lambda at: (
+        (at / "c1/c2/new").touch(),
+        (at / "c1/c2/new").rename(at / "c1/c2/a.lock"),
+    ),
     "a container appears": lambda at: (at / "c3/c4/e5").mkdir(parents=True),
     "an entry appears": lambda at: shutil.copytree(at / "c1/e2", at / "c3/e2"),
     "a tree goes": lambda at: shutil.rmtree(at / "c1"),
@@ -83,6 +88,18 @@ CHANGES = {
     "a directory becomes a file": lambda at: (shutil.rmtree(at / "c3"), (at / "c3").touch()),
     "a file becomes a directory": lambda at: ((at / "readme").unlink(), (at / "readme").mkdir()),
     "a link appears": lambda at: (at / "c1/c7").symlink_to("c2"),
+    "an entry is replaced": lambda at: (
+        shutil.rmtree(at / "c1/e2"),
+        (at / "c1/e2/other").mkdir(parents=True),
+    ),
+    "an entry is exchanged": lambda at: (
+        (at / "c1/e2").rename(at / "strange/was"),
+        (at / "strange").rename(at / "c1/e2"),
+    ),
+    "a container is replaced": lambda at: (
+        shutil.rmtree(at / "c1/c2"),
+        (at / "c1/c2/e1/deep").mkdir(parents=True),
+    ),
     "two floors change": lambda at: ((at / "c1/x.lock").touch(), (at / "c1/c2/y.lock").touch()),
 }
 
@@ -160,6 +177,21 @@ def test_a_change_below_is_not_hidden_by_one_above(
     assert after.find(b"c1/x.lock") is not None
     assert after.find(b"c1/c2/late.lock") is None
     assert at_rest(root, after) == [b"c1/c2"]
+
+
+@pytest.mark.usefixtures("only_root")
+def test_what_may_not_be_read_any_more_stays_as_it_was_known(
+    cache: Path, root: Directory, scanned: Scanned
+) -> None:
+    before = scanned(*RULES)
+    (cache / "c1/c2").chmod(0)
+    os.seteuid(65534)
+    try:
+        after, differs = again(root, before, since_ns=AT_REST)
+    finally:
+        os.seteuid(0)
+    assert not differs
+    assert after.find(b"c1/c2/e1/file") is not None
 
 
 def test_gaps_stay_with_what_is_there(cache: Path, root: Directory, scanned: Scanned) -> None:

@@ -244,11 +244,22 @@ def test_an_owner_that_lives_after_all_may_release_it_meanwhile(
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_who_takes_the_released_name_meanwhile_keeps_it(shop: Shop, act: Act, name: str) -> None:
+def test_who_takes_the_released_name_meanwhile_keeps_it(
+    shop: Shop, act: Act, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is not even moved for a moment."""
     at = shop.write(name, b'{"id": "typed-id"}')
     actor, plan = act(at), shop.plan(name)
     shop.look_then(lambda: actor("(remove(at), write(at, '[1]'))"), after=2)
+    real, moved = taking.rename_noreplace, []
+
+    def rename(directory: Any, *names: Any) -> None:
+        moved.append(directory.path)
+        real(directory, *names)
+
+    monkeypatch.setattr(taking, "rename_noreplace", rename)
     assert shop.run(plan, "typed-id").result is DONE
+    assert shop.root.path not in moved
     assert shop.content(at) == b"[1]"
     assert len(shop.kept) == 1
 

@@ -39,7 +39,7 @@ _SHORTEST_S: Final = 0.1
 def locks(look: Look, watch: bool, every_s: float | None, as_json: bool) -> int:
     """Show every lock of the cache ROOT, and the processes that hold it.
 
-    Looking takes no lock and disturbs nobody. Exit code 3: not everything could be read.
+    Looking takes no lock, and watching disturbs nobody. Exit code 3: not everything could be read.
     """
     every = _every(look, every_s, watch=watch)
     with session.opened(look) as bench:
@@ -63,7 +63,7 @@ def _every(look: Look, asked_s: float | None, *, watch: bool) -> float:
 
 
 def _tell(bench: Bench, look: Look, *, as_json: bool) -> None:
-    found = bench.locks()
+    found = bench.locks(decide=True)
     if as_json:
         from cachewright.report import document
 

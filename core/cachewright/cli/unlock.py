@@ -40,7 +40,7 @@ def unlock(
     from cachewright.workbench import chosen_lock
 
     with session.opened(look) as bench:
-        lock = chosen_lock(bench.root, bench.locks(), lock_id)
+        lock = chosen_lock(bench.root, bench.locks(decide=True), lock_id)
         outcomes = _release(bench, lock, confirm, without_condition=without_condition)
     if as_json:
         from cachewright.report import document

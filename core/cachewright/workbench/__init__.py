@@ -148,10 +148,11 @@ class Workbench:
         self.tree, self._knowledge = checking.tree, checking.knowledge
         return self.result
 
-    def locks(self) -> tuple[LockReport, ...]:
+    def locks(self, *, decide: bool = False) -> tuple[LockReport, ...]:
         """Every lock as it is now; cheap enough to repeat each second once scanned.
 
-        What came and went since the scan is known too; ``tree`` stays as it is.
+        What came and went since the scan is known too; ``tree`` stays as it is.  ``decide`` as
+        in ``Bench.locks``.
         """
         self._refreshing.since(*self._read(), self._read_ns)
         tree, knowledge = self._refreshing.look(), self._refreshing.knowledge
@@ -163,7 +164,9 @@ class Workbench:
         )
         former = self.result.locks if self.result else ()
         self._leases = look_at_leases(knowledge, (*former, *self._leases.locks))
-        found = look_at_locks(self._root, knowledge, survey, kernel=kernel, former=former)
+        found = look_at_locks(
+            self._root, knowledge, survey, kernel=kernel, decide=decide, former=former
+        )
         return (*found, *self._leases.locks)
 
     def notes(self) -> tuple[str, ...]:

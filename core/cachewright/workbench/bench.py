@@ -47,8 +47,12 @@ class Bench(Protocol):
     ) -> CheckResult:
         """Look at everything and diagnose; remembers the result."""
 
-    def locks(self) -> tuple[LockReport, ...]:
-        """Every lock as it is now, without disturbing anybody; made to be repeated."""
+    def locks(self, *, decide: bool = False) -> tuple[LockReport, ...]:
+        """Every lock as it is now, without disturbing anybody; made to be repeated.
+
+        ``decide``: a person decides by this look, so the kernel may be asked by a lease who has
+        a lock file open, as a check does; never while watching (DESIGN 6a).
+        """
 
     def notes(self) -> tuple[str, ...]:
         """Plain sentences about locks that are known of and cannot be shown here."""

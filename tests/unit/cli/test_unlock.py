@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from cachewright.holders.processes import Process, boot_id, pid_namespace
+
 STRANGER = Path(__file__).parents[2] / "stranger"
 
 Command = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -107,3 +109,23 @@ def read_until(master: int, mark: bytes | None) -> bytes:
             break
         seen += part
     return seen
+
+
+def test_one_look_decides_what_watching_must_leave_open(
+    command: Command, place: Path, stranger: dict[str, str]
+) -> None:
+    """Where some process cannot be inspected the kernel is asked, as by a check."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
+        with Process(owner.pid) as seen:
+            started = seen.stat().start_ticks
+        owner.communicate(b"\n")
+    record = {
+        "id": "build-1",
+        "boot": boot_id(),
+        "pidns": pid_namespace(),
+        "pid": owner.pid,
+        "start": started,
+    }
+    (place / "build.lock").write_text(json.dumps(record))
+    (lock,) = told(command("locks", place, "--json", env=stranger))["locks"]
+    assert (lock["id"], lock["verdict"]) == ("build-1", "stale"), lock["explanation"]

@@ -349,7 +349,7 @@ def test_a_second_look_is_waited_for_only_where_it_can_matter(place: Place) -> N
     watched(place, young, floor_s=3600.0, observe_s=30.0)
     assert "watch" not in young.stages
     old = When("never", lambda: None)
-    watched(place, old)
+    watched(place, old, observe_s=3.0)
     assert "watch" in old.stages
 
 

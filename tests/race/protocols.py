@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 NAME: Final = "work"
 KERNEL_KINDS: Final = ("flock", "posix", "ofd")
 HALF_MADE_S: Final = 1.0
+COMES_BACK_S: Final = 0.05
 SIGNED: Final = (
     "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, "
     "SignedHeaders=host, Signature=0"
@@ -136,13 +137,23 @@ class Existence(Contender):
         return record if is_dead(record) else b""
 
     def release(self) -> bool:
-        try:
-            ours = self._read() == self.record
-        except OSError:
-            ours = False
+        """Who finds that its lock is not there, or cannot be removed, looks again after a
+        moment: it may have been taken by mistake, and have come back."""
+        ours, gone = self._is_ours(), False
         with suppress(OSError):
             self.remove()
+            gone = True
+        if not (ours and gone):
+            time.sleep(COMES_BACK_S)
+            if self._is_ours():
+                self.remove()
         return ours
+
+    def _is_ours(self) -> bool:
+        try:
+            return self._read() == self.record
+        except OSError:
+            return False
 
     def _made(self) -> bool:
         try:

@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.race.conftest import HERE, QUICK
+from tests.race.conftest import HERE, QUICK, Farm
 
 from cachewright.errors import Changed
+from cachewright.model import Result
+from cachewright.repair import breaking
 from cachewright.repair.stand_in import make_stand_in
 from cachewright.repair.taking import Taking
 from cachewright.storage.anchored import Directory
+from cachewright.workbench import Options, open_bench
 
 EXISTENCE = ("file", "link", "dir")
 KERNEL = ("flock", "posix", "ofd")
@@ -53,7 +56,7 @@ class Race:
         """Let the contenders race beside one who breaks, to the end of both."""
         aside = self.aside / str(len(list(self.aside.iterdir())))
         aside.mkdir()
-        breaking = {
+        breaker_asked = {
             "root": f"s3://{self.root.name}" if self.endpoint else str(self.root),
             "format": self.format,
             "kind": self.kind,
@@ -81,7 +84,7 @@ class Race:
         if mode == "naive":
             script = [*QUICK, str(HERE / "naive.py")]
         with subprocess.Popen(
-            [*script, json.dumps(breaking)],
+            [*script, json.dumps(breaker_asked)],
             stdin=pipe,
             stdout=pipe,
             text=True,
@@ -259,3 +262,30 @@ def test_locks_that_are_taken_again_and_again_get_their_name_back(tmp_path: Path
             taking.by_exchange(stand_in)
     assert lock.read_text() == "the third one's"
     assert list(private.iterdir()) == []
+
+
+def test_a_lock_that_is_taken_while_the_stand_in_is_made_never_leaves_its_place(
+    tmp_path: Path, stranger: str, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHEWRIGHT_STATE_DIR", str(tmp_path / "state"))
+    root = tmp_path / "cache"
+    root.mkdir()
+    (root / f"{stranger}.cache").touch()
+    lock, owner = root / "work.lock", farm.grow("idle")
+    owner.end()
+    lock.write_text(json.dumps(owner.record()))
+    moved: list[int] = []
+
+    def made_while_another_takes_it(*arguments: Any, **how: Any) -> Any:
+        lock.unlink()
+        lock.write_text("the living one's")
+        moved.append(lock.stat().st_ctime_ns)
+        return make_stand_in(*arguments, **how)
+
+    monkeypatch.setattr(breaking, "make_stand_in", made_while_another_takes_it)
+    with open_bench(bytes(root), format_name=stranger, options=Options(verify=False)) as bench:
+        bench.check()
+        (outcome,) = bench.repair(bench.plan(stale_only=True), apply=True)
+    assert outcome.result is Result.REFUSED
+    assert lock.read_text() == "the living one's"
+    assert [lock.stat().st_ctime_ns] == moved, "a move would have given it another time"

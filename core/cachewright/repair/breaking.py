@@ -33,6 +33,7 @@ from cachewright.repair.stand_in import make_stand_in
 from cachewright.repair.subject import Subject
 from cachewright.repair.taking import Taking
 from cachewright.repair.work import Work, held, outcome
+from cachewright.storage.anchored import identity
 from cachewright.storage.removal import remove_tree
 from cachewright.storage.swap import ExchangeUnsupported, sync_directory
 
@@ -165,6 +166,7 @@ def _take(work: Work, place: LockPlace, judged: LockReport, taking: Taking) -> N
             records=_records(work, place, like),
             inner=place.record,
         )
+        _last_look(taking, judged)
     except BaseException:
         remove_tree(taking.private, STAGE)
         raise
@@ -172,6 +174,17 @@ def _take(work: Work, place: LockPlace, judged: LockReport, taking: Taking) -> N
         taking.by_exchange(stand_in)
     except ExchangeUnsupported:
         taking.by_rename()
+
+
+def _last_look(taking: Taking, judged: LockReport) -> None:
+    """Making the stand-in took a disk's time.  Another's lock must not leave its place even for a
+    moment: its owner may be making or releasing it in two steps."""
+    try:
+        now = identity(taking.parent.stat(taking.name))
+    except FileNotFoundError:
+        raise Changed(path=taking.path, what="it is gone") from None
+    if now != judged.identity:
+        raise Changed(path=taking.path, what="it was taken anew or written to")
 
 
 def _records(work: Work, place: LockPlace, like: Marker) -> tuple[bytes, ...]:

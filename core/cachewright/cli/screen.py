@@ -98,7 +98,9 @@ class Screen:
         text, more = self._spelled(text), self._spelled("…")
         if cell_len(text) <= cells:
             return text
-        return set_cell_size(text, max(cells - len(more), 0)).rstrip() + more
+        if cells <= len(more):
+            return set_cell_size(text, cells)
+        return set_cell_size(text, cells - len(more)).rstrip() + more
 
     def _spelled(self, text: str) -> str:
         """As a terminal gets it that knows fewer characters."""
@@ -111,6 +113,6 @@ class Screen:
             return os.terminal_size((80, 24))
 
     def _write(self, text: str) -> None:
-        left = text.encode(self._encoding, "backslashreplace")
+        left = text.encode(self._encoding)
         while left:
             left = left[os.write(self._fd, left) :]

@@ -24,6 +24,7 @@ import pytest
 
 from cachewright.cli.locks import _every
 from cachewright.cli.options import Look
+from cachewright.cli.screen import Screen
 from cachewright.demo.company import Company
 from cachewright.demo.provider import write
 from cachewright.report import schema
@@ -150,13 +151,18 @@ def test_it_is_given_back_however_it_ends(
     assert screen.said.count(LEAVE) == 1
 
 
-def test_it_fits_every_size(cache: Cache, lock: str, terminal: Callable[..., Terminal]) -> None:
-    wide = Path(lock).with_name("日本語" * 20 + ".lock")
-    wide.touch()
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_it_fits_every_size(
+    encoding: str, cache: Cache, lock: str, tmp_path: Path, terminal: Callable[..., Terminal]
+) -> None:
+    """Some characters take two cells, and a terminal that does not know them gets them spelled."""
     for number in range(30):
         Path(lock).with_name(f"a{number}_b.lock").touch()
-    screen = terminal(str(cache.root))
+    wide = tmp_path / ("日本語" * 20)
+    cache.root.rename(wide)
+    screen = terminal(str(wide), PYTHONIOENCODING=encoding)
     screen.shows("free", f"{cache.good.name}.lock")
+    assert ("日本語" in screen.said) is (encoding == "utf-8")
     for rows, columns in ((10, 60), (3, 20), (1, 1), (50, 300)):
         screen.resize(rows, columns)
         before = len(screen.frames())
@@ -165,6 +171,18 @@ def test_it_fits_every_size(cache: Cache, lock: str, terminal: Callable[..., Ter
         assert len(latest) <= max(rows, 2)
         assert all(cells(line) < max(columns, 2) for line in latest)
     assert screen.end() == 0
+
+
+def test_another_size_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    main, other = pty.openpty()
+    with open(other, "w", encoding="utf-8") as stdout, open(main, "rb", buffering=0):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        screen = Screen()
+        assert screen.outdated
+        screen.draw([("text", False)])
+        assert not screen.outdated
+        fcntl.ioctl(main, termios.TIOCSWINSZ, struct.pack("HHHH", 7, 70, 0, 0))
+        assert screen.outdated
 
 
 def cells(line: str) -> int:
@@ -213,6 +231,19 @@ def test_it_pauses_and_goes_on(cache: Cache, lock: str, terminal: Callable[..., 
     screen.shows("free")
     assert screen.end() == 0
     assert screen.said.count(LEAVE) == 2
+
+
+def test_a_second_ctrl_c_ends_a_look_that_hangs_and_gives_it_back(
+    cache: Cache, lock: str, environment: dict[str, str], terminal: Callable[..., Terminal]
+) -> None:
+    del lock
+    looks = Path(environment["HOME"]) / "looks"
+    screen = terminal(str(cache.root), PYTHONPATH=counting(looks, hangs_after=2))
+    screen.read_until(lambda: looks_made(looks) > 2)
+    screen.process.send_signal(signal.SIGINT)
+    screen.process.send_signal(signal.SIGTERM)
+    assert screen.end() == 130
+    assert screen.said.count(LEAVE) == 1
 
 
 def test_a_terminal_that_cannot_be_drawn_on_gets_blocks(
@@ -276,20 +307,23 @@ def test_nothing_is_said_while_nothing_changes(
 
 
 COUNTING = """
-import atexit, os, sys
+import os, sys, time
 def made(event, arguments):
     if event == "open" and arguments[0] == "/proc/locks":
         with open({path!r}, "ab") as file:
             file.write(b".")
+        if os.stat({path!r}).st_size > {hangs_after}:
+            time.sleep(100)
 sys.addaudithook(made)
 """
 
 
-def counting(looks: Path) -> str:
-    """A folder for PYTHONPATH that makes each look leave a mark."""
+def counting(looks: Path, hangs_after: int = 1 << 30) -> str:
+    """A folder for PYTHONPATH that makes each look leave a mark, and hang after so many."""
     folder = looks.with_name("counting")
     folder.mkdir()
-    (folder / "sitecustomize.py").write_text(COUNTING.format(path=str(looks)), encoding="utf-8")
+    code = COUNTING.format(path=str(looks), hangs_after=hangs_after)
+    (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
     return str(folder)
 
 

@@ -312,8 +312,8 @@ def made(event, arguments):
     if event == "open" and arguments[0] == "/proc/locks":
         with open({path!r}, "ab") as file:
             file.write(b".")
-        if os.stat({path!r}).st_size > {hangs_after}:
-            time.sleep(100)
+        while os.stat({path!r}).st_size > {hangs_after}:
+            time.sleep(0.05)  # in between, signals are heard
 sys.addaudithook(made)
 """
 

@@ -241,8 +241,7 @@ def test_a_second_ctrl_c_ends_a_look_that_hangs_and_gives_it_back(
     screen = terminal(str(cache.root), PYTHONPATH=counting(looks, hangs_after=2))
     screen.read_until(lambda: looks_made(looks) > 2)
     screen.process.send_signal(signal.SIGINT)
-    screen.process.send_signal(signal.SIGTERM)
-    assert screen.end() == 130
+    assert screen.end(signal.SIGTERM) == 130
     assert screen.said.count(LEAVE) == 1
 
 

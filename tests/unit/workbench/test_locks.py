@@ -150,3 +150,24 @@ def test_locks_that_come_and_go_are_seen(bench: Workbench, cache: Path) -> None:
     (cache / "dead.lock").unlink()
     (cache / "new.lock").write_text("{}")
     assert set(verdicts(bench.locks())) == {"dead.dir", "dead.lnk", "whose.lock", "new.lock"}
+
+
+def test_a_look_that_decides_sees_who_came_after_the_inventory(
+    bench: Workbench, cache: Path, other: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = holders.look_around
+    record = (cache / "dead.lock").read_text()
+    pids: list[int] = []
+
+    def too_late(*arguments: Any, **more: Any) -> Any:
+        (cache / "dead.lock").unlink()
+        code = "file = open(sys.argv[1], 'x'); file.write(sys.argv[2]); file.flush(); ready()"
+        pids.append(other(code, cache / "dead.lock", record).pid)
+        monkeypatch.setattr(holders, "look_around", real)
+        return real(*arguments, **more)
+
+    bench.check()
+    monkeypatch.setattr(holders, "look_around", too_late)
+    found = next(one for one in bench.locks(decide=True) if one.path.endswith(b"dead.lock"))
+    assert found.verdict is HoldVerdict.HELD
+    assert [one.pid for one in found.holders] == pids

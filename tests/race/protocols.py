@@ -17,6 +17,7 @@ import random
 import sqlite3
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any, ClassVar, Final
@@ -71,7 +72,7 @@ def is_dead(record: bytes) -> bool:
         return False
 
 
-class Contender:
+class Contender(ABC):
     """One lock of one kind below ``place``.  ``acquire`` never waits; with ``take_over`` it may
     take a dead owner's lock.  ``release`` says whether the lock was still ours."""
 
@@ -84,19 +85,19 @@ class Contender:
         self.record = json.dumps(record).encode()
         self.took_over = False
 
-    def acquire(self, *, take_over: bool) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def acquire(self, *, take_over: bool) -> bool: ...
 
-    def release(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def release(self) -> bool: ...
 
+    @abstractmethod
     def left(self) -> bytes:
         """The record of a dead owner's lock that is in the way, empty where none is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remove(self) -> None:
         """Delete whatever lock is there by its name: nobody's protocol."""
-        raise NotImplementedError
 
 
 class Existence(Contender):
@@ -162,11 +163,11 @@ class Existence(Contender):
             return False
         return True
 
-    def _make(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _make(self) -> None: ...
 
-    def _read(self) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _read(self) -> bytes: ...
 
     def remove(self) -> None:
         os.unlink(self.path)

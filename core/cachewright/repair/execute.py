@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cachewright import holders
-from cachewright.errors import (
-    CachewrightError,
-    NoQuarantine,
-    NotConfirmed,
-    PlanInvalid,
-)
+from cachewright.errors import NoQuarantine, NotConfirmed, PlanInvalid
 from cachewright.holders.owners import THIS_MACHINE, Machine
 from cachewright.model import (
     CancelToken,
@@ -20,7 +16,6 @@ from cachewright.model import (
     Outcome,
     Plan,
     PlanStep,
-    Progress,
     ProgressSink,
     Result,
     StepKind,
@@ -29,14 +24,13 @@ from cachewright.model import (
 from cachewright.repair.breaking import BREAKERS
 from cachewright.repair.delay import RELEASES, refuse_during_delay
 from cachewright.repair.exclusive import STATE_LOCK, exclusive
-from cachewright.repair.operations import PutBack
 from cachewright.repair.permissions import MENDERS
 from cachewright.repair.quarantine import Quarantine
 from cachewright.repair.releasing import RELEASERS
 from cachewright.repair.removing import REMOVERS
 from cachewright.repair.republishing import REPUBLISHERS
 from cachewright.repair.rewriting import REWRITERS
-from cachewright.repair.work import Rejudge, Work, ended_by, outcome
+from cachewright.repair.work import Rejudge, Work, in_turn, outcome
 
 if TYPE_CHECKING:
     from cachewright.formats.base import Format, Knowledge
@@ -106,29 +100,16 @@ def execute(
             cancel=token,
             confirmations=confirmations or {},
         )
-        return tuple(_run(work, plan, progress))
-
-
-def _run(work: Work, plan: Plan, progress: ProgressSink) -> Iterator[Outcome]:
-    for index, step in enumerate(plan.steps):
-        progress(Progress("repair", index, len(plan.steps), what=step.subject))
-        if work.cancel.cancelled:
-            yield outcome(step, Result.SKIPPED, "stopped before this step")
-        else:
-            yield _perform(work, step)
-    progress(Progress("repair", len(plan.steps), len(plan.steps)))
+        return tuple(in_turn(plan, partial(_perform, work), progress, token))
 
 
 def _perform(work: Work, step: PlanStep) -> Outcome:
-    try:
-        if step.confirm is Confirm.TYPED and work.confirmations.get(step.id) != step.wanted:
-            raise NotConfirmed(path=step.path, subject=step.wanted)
-        if step.step not in RELEASES:
-            here = work.root.identity.as_json()
-            refuse_during_delay(work.journal, work.root.path, here, step.path)
-        return PERFORMERS[step.step](work, step)
-    except (PutBack, OSError, CachewrightError) as error:
-        return ended_by(step, error)
+    if step.confirm is Confirm.TYPED and work.confirmations.get(step.id) != step.wanted:
+        raise NotConfirmed(path=step.path, subject=step.wanted)
+    if step.step not in RELEASES:
+        here = work.root.identity.as_json()
+        refuse_during_delay(work.journal, work.root.path, here, step.path)
+    return PERFORMERS[step.step](work, step)
 
 
 @contextmanager

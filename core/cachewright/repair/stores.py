@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cachewright.diagnosis.locks import RELEASES
-from cachewright.errors import CachewrightError, PlanInvalid
+from cachewright.errors import PlanInvalid
 from cachewright.model import (
     Access,
     CancelToken,
@@ -19,18 +19,16 @@ from cachewright.model import (
     Outcome,
     Plan,
     PlanStep,
-    Progress,
     ProgressSink,
     Result,
     StepKind,
     no_progress,
 )
 from cachewright.repair.exclusive import STATE_LOCK, exclusive
-from cachewright.repair.operations import PutBack
 from cachewright.repair.records import pack
 from cachewright.repair.releasing import Place, release
 from cachewright.repair.unlocking import lock_step
-from cachewright.repair.work import ended_by, outcome
+from cachewright.repair.work import in_turn, outcome
 
 if TYPE_CHECKING:
     from cachewright.locks.store import LockStore
@@ -92,26 +90,5 @@ def release_all(
     journal.verify()
     token = cancel or CancelToken()
     with exclusive(journal.state, STATE_LOCK):
-        one = partial(_perform, place, journal, confirmations or {})
-        return tuple(_run(plan, one, progress, token))
-
-
-def _run(
-    plan: Plan, perform: Callable[[PlanStep], Outcome], progress: ProgressSink, cancel: CancelToken
-) -> Iterator[Outcome]:
-    for index, step in enumerate(plan.steps):
-        progress(Progress("repair", index, len(plan.steps), what=step.subject))
-        if cancel.cancelled:
-            yield outcome(step, Result.SKIPPED, "stopped before this step")
-        else:
-            yield perform(step)
-    progress(Progress("repair", len(plan.steps), len(plan.steps)))
-
-
-def _perform(
-    place: Place, journal: Journal, confirmations: Mapping[str, str], step: PlanStep
-) -> Outcome:
-    try:
-        return release(place, journal, step, confirmations)
-    except (PutBack, OSError, CachewrightError) as error:
-        return ended_by(step, error)
+        one = partial(release, place, journal, confirmations=confirmations or {})
+        return tuple(in_turn(plan, one, progress, token))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cachewright.errors import (
+    CachewrightError,
     Cancelled,
     ConditionUnheeded,
     JournalDamaged,
@@ -17,7 +18,7 @@ from cachewright.errors import (
 )
 from cachewright.holders.owners import THIS_MACHINE, Machine
 from cachewright.locks import kernel
-from cachewright.model import Gate, Identity, Outcome, PlanStep, Result
+from cachewright.model import Gate, Identity, Outcome, PlanStep, Progress, Result
 from cachewright.repair.operations import PutBack, Running, new_id, operation
 from cachewright.repair.plan import below
 from cachewright.repair.records import pack
@@ -25,7 +26,7 @@ from cachewright.repair.subject import LookAround, Subject
 
 if TYPE_CHECKING:
     from cachewright.formats.base import Format, Knowledge
-    from cachewright.model import CancelToken, StagingReport
+    from cachewright.model import CancelToken, Plan, ProgressSink, StagingReport
     from cachewright.repair.journal import Journal
     from cachewright.repair.quarantine import Quarantine
     from cachewright.storage.anchored import Directory
@@ -122,6 +123,23 @@ def gate_as_json(gate: Gate) -> dict[str, Any]:
         "create": gate.create,
         "read_only": gate.read_only,
     }
+
+
+def in_turn(
+    plan: Plan, perform: Callable[[PlanStep], Outcome], progress: ProgressSink, cancel: CancelToken
+) -> Iterator[Outcome]:
+    """What became of each step; one that ends in an error stops no other, and a cancelled run
+    skips what is left."""
+    for index, step in enumerate(plan.steps):
+        progress(Progress("repair", index, len(plan.steps), what=step.subject))
+        if cancel.cancelled:
+            yield outcome(step, Result.SKIPPED, "stopped before this step")
+            continue
+        try:
+            yield perform(step)
+        except (PutBack, OSError, CachewrightError) as error:
+            yield ended_by(step, error)
+    progress(Progress("repair", len(plan.steps), len(plan.steps)))
 
 
 def outcome(step: PlanStep, result: Result, reason: str, undo: str | None = None) -> Outcome:

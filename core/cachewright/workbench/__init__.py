@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from cachewright import holders
 from cachewright.diagnosis.locks import offer_of
@@ -75,7 +74,7 @@ __all__ = [
 ]
 
 
-class Workbench:
+class Workbench(Bench):
     """One open cache, pinned by its directory; ``close`` it, or use ``with``.
 
     ``check`` may run on another thread than ``locks``; repairs and checks of one cache must
@@ -286,17 +285,6 @@ class Workbench:
     def close(self) -> None:
         """Let go of the cache; closing twice is harmless."""
         self._root.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_bench(

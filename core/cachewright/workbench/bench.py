@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class Bench(Protocol):
     """One open cache; ``close`` it, or use ``with``."""
 
+    tree: Tree | None
+    """The last check's inventory; always None for a store, which has no files."""
+
     @property
     def root(self) -> bytes:
         """The resolved path of the cache, or the store's address."""
@@ -37,10 +40,6 @@ class Bench(Protocol):
     @property
     def holds_entries(self) -> bool:
         """Whether content can lie here, to be verified, or nothing but locks."""
-
-    @property
-    def tree(self) -> Tree | None:
-        """The last check's inventory; always None for a store, which has no files."""
 
     def check(
         self, watcher: Watcher | None = None, cancel: CancelToken | None = None
@@ -94,11 +93,13 @@ class Bench(Protocol):
     def close(self) -> None:
         """Let go of the cache; closing twice is harmless."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self.close()

@@ -6,8 +6,7 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from contextlib import closing
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from cachewright.diagnosis.stores import beside_words, of_store
 from cachewright.errors import AddressInvalid, BackendUnsupported, EntryUnknown, UnknownFormat
@@ -19,11 +18,13 @@ from cachewright.repair.journal import Journal
 from cachewright.repair.stores import place_of, release_all, store_plan
 from cachewright.repair.unlocking import unlock_plan
 from cachewright.text import display
+from cachewright.workbench.bench import Bench
 from cachewright.workbench.leases import gap_words
 from cachewright.workbench.watching import Options, Unwatched, Watcher
 
 if TYPE_CHECKING:
     from cachewright.formats.base import Format
+    from cachewright.inventory.tree import Tree
     from cachewright.locks.store import LockStore
     from cachewright.model import Gap, LockReport, Outcome, Plan, StepKind
 
@@ -42,14 +43,14 @@ _USER: Final = re.compile(rb"(://)[^/?#]*@")
 """A name, and perhaps a password, before the host of an address."""
 
 
-class StoreBench:
+class StoreBench(Bench):
     """One open store of locks; it has no files, no entries and no staging.
 
     ``check`` and ``locks`` may run on different threads; what is asked of the store is asked
     each time anew.
     """
 
-    tree: Final = None
+    tree: Tree | None = None
 
     def __init__(self, store: LockStore, form: Format, options: Options) -> None:
         self._store = store
@@ -190,17 +191,6 @@ class StoreBench:
     def close(self) -> None:
         """Let go of the store; closing twice is harmless."""
         self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _format_of(root: bytes, scheme: str, name: str | None) -> Format:

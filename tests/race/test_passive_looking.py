@@ -15,6 +15,7 @@ from tests.race.conftest import script
 
 KINDS = ("flock", "posix", "ofd", "file")
 LOOKS = {"ours": 40, "locking": 400, "leasing": 400}
+ROUNDS = {"ours": 1, "locking": 20, "leasing": 20}
 CHANGES = 4
 """How often the command has to show something new while the programs are at work."""
 
@@ -47,12 +48,17 @@ def failures(place: Path, meanwhile: Callable[[], object]) -> dict[str, Any]:
     [("ours", set()), ("locking", {"flock", "posix", "ofd"}), ("leasing", {"file"})],
 )
 def test_who_looks_as_fast_as_it_can_disturbs(way: str, disturbed: set[str], place: Path) -> None:
-    """The other two ways show that a disturbance would be seen."""
-    with script("beholder.py", way, str(place), str(LOOKS[way])) as beholder:
-        assert beholder.stdout is not None
-        failed = failures(place, beholder.stdout.readline)
-        beholder.communicate()
-    assert {kind for kind, some in failed.items() if some} == disturbed, failed
+    """The other two ways show that a disturbance would be seen; by chance one round may pass."""
+    seen: dict[str, Any] = {}
+    for _round in range(ROUNDS[way]):
+        with script("beholder.py", way, str(place), str(LOOKS[way])) as beholder:
+            assert beholder.stdout is not None
+            failed = failures(place, beholder.stdout.readline)
+            beholder.communicate()
+        seen |= {kind: some for kind, some in failed.items() if some}
+        if way != "ours" and set(seen) == disturbed:
+            break
+    assert set(seen) == disturbed, seen
 
 
 @pytest.fixture

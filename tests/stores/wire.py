@@ -140,9 +140,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             if self.command != "HEAD":
-                self.wfile.write(reply.body)
-                sent = self.wire.sent.get(asked.key, 0)
+                sent = self.wire.sent.get(asked.key, 0)  # noted first: who has it may look
                 self.wire.sent[asked.key] = sent + len(reply.body)
+                self.wfile.write(reply.body)
         except OSError:
             self.close_connection = True  # the reader had enough
 

@@ -27,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``: more than there are processors, because tests also wait."""
+    count = os.cpu_count() or 1
+    return count + (count + 1) // 2
+
+
 @pytest.fixture(scope="session")
 def screenshots(request: pytest.FixtureRequest) -> Path | None:
     """The folder for screenshots, or None where none are wanted."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -20,6 +19,7 @@ from cachewright.inventory.wire import (
     TYPE_FILE,
     TYPE_LINK,
     Request,
+    Row,
     Rules,
     clamped,
 )
@@ -38,11 +38,10 @@ _BYTES_AT_ONCE: Final = 1 << 15
 
 def compiled(rules: Sequence[Rule]) -> Rules:
     """The rules as the workers want them."""
-    by_depth: dict[int, list[tuple[int, int, re.Pattern[bytes]]]] = {}
-    for rule in rules:
-        mask = sum(_MASKS[one] for one in rule.types)
-        by_depth.setdefault(rule.depth, []).append((mask, int(rule.role), rule.name))
-    return by_depth
+    return tuple(
+        Row(one.depth, sum(_MASKS[kind] for kind in one.types), int(one.role), one.name, one.under)
+        for one in rules
+    )
 
 
 def still_there(root: Directory) -> None:

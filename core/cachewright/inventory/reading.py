@@ -16,13 +16,16 @@ from cachewright.inventory.wire import (
     TYPE_DIRECTORY,
     Answer,
     Request,
+    Rules,
     Settings,
     clamped,
 )
 from cachewright.workers.descent import Descent
 
 CONTAINER: Final = 1
-"""``model.Role.CONTAINER``: the model takes too long to import here; a test compares them."""
+ANY_DEPTH: Final = 0
+"""``model.Role.CONTAINER`` and ``model.ANY_DEPTH``: the model takes too long to import here; a
+test compares them."""
 
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Removed, or replaced by something else, between being listed and being opened: normal."""
@@ -39,6 +42,8 @@ class Reader:
     def __init__(self, root_fd: int, settings: Settings) -> None:
         self._root = root_fd
         self._settings = settings
+        self._base = settings.base + b"/" if settings.base else b""
+        self._by_depth: dict[int, Rules] = {}
         self._answer = Answer()
 
     def read(self, requests: list[Request], rows: int) -> Answer:
@@ -128,16 +133,26 @@ class Reader:
     def _roles(self, request: Request, names: list[str], modes: list[int]) -> bytes:
         if request.role != CONTAINER:
             return bytes((request.role,)) * len(names)
-        rules = self._settings.rules.get(request.depth + 1, ())
+        rules = self._rules(request)
         roles = bytearray(len(names))  # FOREIGN, unless a rule fits
         for index, name in enumerate(names):
             kind = MASK_OF_TYPE.get(modes[index] & TYPE_BITS, MASK_OF_OTHERS)
             spelled = os.fsencode(name)
-            for mask, role, pattern in rules:
-                if kind & mask and pattern.fullmatch(spelled):
-                    roles[index] = role
+            for rule in rules:
+                if kind & rule.mask and rule.name.fullmatch(spelled):
+                    roles[index] = rule.role
                     break
         return bytes(roles)
+
+    def _rules(self, request: Request) -> Rules:
+        """Those that hold for what lies in this directory."""
+        depth = self._base.count(b"/") + request.depth + 1
+        if depth not in self._by_depth:
+            fitting = (one for one in self._settings.rules if one.depth in {ANY_DEPTH, depth})
+            self._by_depth[depth] = tuple(fitting)
+        path = (self._base + request.path).rstrip(b"/")
+        rules = self._by_depth[depth]
+        return tuple(one for one in rules if one.under is None or one.under.fullmatch(path))
 
 
 def _times(values: list[int]) -> array[int]:

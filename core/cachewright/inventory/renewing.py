@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -189,12 +188,8 @@ class _Renewing:
 
     def _read_whole(self, path: bytes, at: int, role: int) -> None:
         """All below a directory that is new."""
-        depth = path.count(b"/") + 1
-        rules = tuple(
-            replace(one, depth=one.depth - depth) for one in self._rules if one.depth > depth
-        )
         try:
-            below = scan_subtree(self._root, path, Role(role), rules)
+            below = scan_subtree(self._root, path, Role(role), self._rules, base=path)
         except (OSError, CachewrightError):
             return  # it went again
         base = self._rows - 1  # its own row is there already

@@ -275,20 +275,23 @@ def scan_subtree(
     relative: bytes = b"",
     role: Role = Role.FOREIGN,
     rules: tuple[Rule, ...] = (),
+    *,
+    base: bytes = b"",
     cancel: CancelToken | None = None,
 ) -> Tree:
     """A small part of a cache, read in this process: for second looks and for linked entries.
 
     Row 0 is ``relative`` itself (any type of file), paths are relative to it, ``role`` is its
-    role.  ``OSError`` (``FileNotFoundError`` ...) or ``Escapes`` where it is not there; the
-    rest is as ``walker.scan`` does it.
+    role.  ``base`` is where ``rules`` take it to lie below their root.  ``OSError``
+    (``FileNotFoundError`` ...) or ``Escapes`` where it is not there; the rest is as
+    ``walker.scan`` does it.
     """
     found = root.stat(relative)
     if found.st_mode & TYPE_BITS != TYPE_DIRECTORY:
         return Tree(Assembly(root, found, role).columns())
     with root.open_directory(relative) as top:
         assembly = Assembly(top, os.fstat(top.fd), role)
-        reader = Reader(top.fd, Settings(assembly.device, _SECONDS, compiled(rules)))
+        reader = Reader(top.fd, Settings(assembly.device, _SECONDS, compiled(rules), base))
         while assembly.waiting:
             if cancel is not None:
                 cancel.check()

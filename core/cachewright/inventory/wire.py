@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 TYPE_BITS: Final = 0o170000
@@ -28,10 +28,22 @@ HEADER: Final = struct.Struct("=5Q")
 _REQUEST: Final = struct.Struct("=IBI")
 _BUDGET: Final = struct.Struct("=Q")
 _SETTINGS: Final = struct.Struct("=QdI")
-_RULE: Final = struct.Struct("=IBBII")
+_RULE: Final = struct.Struct("=IBBIIIi")
+_ANYWHERE: Final = -1
+"""Instead of the length of a pattern that is not there."""
 
-Rules = Mapping[int, Sequence[tuple[int, int, re.Pattern[bytes]]]]
-"""By depth: mask of types, role, pattern."""
+
+class Row(NamedTuple):
+    """A ``model.Rule`` as the workers want it; ``mask`` stands for its types."""
+
+    depth: int
+    mask: int
+    role: int
+    name: re.Pattern[bytes]
+    under: re.Pattern[bytes] | None
+
+
+Rules = tuple[Row, ...]
 
 
 def clamped(at_ns: int) -> int:
@@ -49,34 +61,39 @@ class Request(NamedTuple):
 
 class Settings(NamedTuple):
     """What stays the same during a scan: the root's device, the seconds after which a worker
-    answers, and the rules."""
+    answers, the rules, and where what is scanned lies below the root that the rules speak of."""
 
     device: int
     seconds: float
     rules: Rules
+    base: bytes = b""
 
 
 def pack_settings(settings: Settings) -> bytes:
     """The first frame to a worker."""
-    flat = [(depth, *rule) for depth, rules in settings.rules.items() for rule in rules]
-    parts = [_SETTINGS.pack(settings.device, settings.seconds, len(flat))]
-    for depth, mask, role, pattern in flat:
-        text = pattern.pattern
-        parts += [_RULE.pack(depth, mask, role, pattern.flags, len(text)), text]
+    parts = [_SETTINGS.pack(settings.device, settings.seconds, len(settings.rules))]
+    for depth, mask, role, name, under in settings.rules:
+        flags, length = (0, _ANYWHERE) if under is None else (under.flags, len(under.pattern))
+        parts.append(_RULE.pack(depth, mask, role, name.flags, len(name.pattern), flags, length))
+        parts += [name.pattern, b"" if under is None else under.pattern]
     return b"".join(parts)
 
 
 def unpack_settings(frame: bytes) -> Settings:
     device, seconds, count = _SETTINGS.unpack_from(frame)
     at = _SETTINGS.size
-    rules: dict[int, list[tuple[int, int, re.Pattern[bytes]]]] = {}
+    rules: list[Row] = []
     for _ in range(count):
-        depth, mask, role, flags, length = _RULE.unpack_from(frame, at)
+        depth, mask, role, flags, length, under_flags, under_length = _RULE.unpack_from(frame, at)
         at += _RULE.size
-        pattern = re.compile(frame[at : at + length], flags)
+        name = re.compile(frame[at : at + length], flags)
         at += length
-        rules.setdefault(depth, []).append((mask, role, pattern))
-    return Settings(device, seconds, rules)
+        under: re.Pattern[bytes] | None = None
+        if under_length != _ANYWHERE:
+            under = re.compile(frame[at : at + under_length], under_flags)
+            at += under_length
+        rules.append(Row(depth, mask, role, name, under))
+    return Settings(device, seconds, tuple(rules))
 
 
 def pack_requests(requests: Iterable[Request], rows: int) -> bytes:

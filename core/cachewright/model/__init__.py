@@ -24,6 +24,7 @@ from cachewright.model.findings import (
     StagingReport,
 )
 from cachewright.model.layout import (
+    ANY_DEPTH,
     QUARANTINE_NAME,
     Access,
     Gate,
@@ -49,6 +50,7 @@ from cachewright.model.verdicts import (
 )
 
 __all__ = [
+    "ANY_DEPTH",
     "QUARANTINE_NAME",
     "Access",
     "CancelToken",

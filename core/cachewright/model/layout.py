@@ -34,14 +34,21 @@ class Type(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``name`` (a bytes pattern, matched whole) at ``depth`` components below the root, of one
-    of the ``types``, has ``role``.  Rules are tried in order, only below containers; the first
-    that fits wins; a name that none fits is foreign and never touched."""
+    """``name`` (a bytes pattern, matched whole) at ``depth`` components below the root (at any,
+    if it is ``ANY_DEPTH``), of one of the ``types``, has ``role``.  ``under``, where given, must
+    match the whole path of the directory that it lies in, relative to the root.  Rules are tried
+    in order, only below containers; the first that fits wins; a name that none fits is foreign
+    and never touched."""
 
     depth: int
     name: re.Pattern[bytes]
     types: frozenset[Type]
     role: Role
+    under: re.Pattern[bytes] | None = None
+
+
+ANY_DEPTH: Final = 0
+"""``Rule.depth`` of a rule that holds wherever there is a container."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,21 @@ from cachewright.inventory.reading import Reader
 from cachewright.inventory.renewing import Containers, renewed
 from cachewright.inventory.tree import Tree
 from cachewright.inventory.wire import Request
-from cachewright.model import Gap, Role, Rule, Type
+from cachewright.model import ANY_DEPTH, Gap, Role, Rule, Type
 from cachewright.storage.anchored import Directory
 
 ANY, DIRECTORY = frozenset(Type), frozenset({Type.DIRECTORY})
-RULES = tuple(
-    rule
-    for depth in (1, 2, 3)
-    for rule in (
-        Rule(depth, re.compile(rb"c\d+"), DIRECTORY, Role.CONTAINER),
-        Rule(depth, re.compile(rb".+\.lock"), ANY, Role.LOCK),
-        Rule(depth, re.compile(rb"e\d+"), DIRECTORY, Role.ENTRY),
-    )
+RULES = (
+    Rule(ANY_DEPTH, re.compile(rb"m"), ANY, Role.METADATA, under=re.compile(rb"c1/c\d+")),
+    *(
+        rule
+        for depth in (1, 2, 3)
+        for rule in (
+            Rule(depth, re.compile(rb"c\d+"), DIRECTORY, Role.CONTAINER),
+            Rule(depth, re.compile(rb".+\.lock"), ANY, Role.LOCK),
+            Rule(depth, re.compile(rb"e\d+"), DIRECTORY, Role.ENTRY),
+        )
+    ),
 )
 Scanned = Callable[..., Tree]
 COLUMNS = ("role", "mode", "inode", "device", "depth", "mtime_ns", "ctime_ns")
@@ -82,6 +85,10 @@ CHANGES = {
         (at / "c1/c2/new").rename(at / "c1/c2/a.lock"),
     ),
     "a container appears": lambda at: (at / "c3/c4/e5").mkdir(parents=True),
+    "a container with a record appears": lambda at: (
+        (at / "c1/c5/m").mkdir(parents=True),
+        (at / "c3/c5/m").mkdir(parents=True),
+    ),
     "an entry appears": lambda at: shutil.copytree(at / "c1/e2", at / "c3/e2"),
     "a tree goes": lambda at: shutil.rmtree(at / "c1"),
     "a container is renamed": lambda at: (at / "c1/c2").rename(at / "c3/c9"),

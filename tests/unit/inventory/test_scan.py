@@ -23,7 +23,7 @@ from cachewright.inventory import reading
 from cachewright.inventory.reading import Reader
 from cachewright.inventory.tree import Tree, scan_subtree
 from cachewright.inventory.wire import LATEST_NS, Request, Settings
-from cachewright.model import CancelToken, Progress, Role, Rule, Type
+from cachewright.model import ANY_DEPTH, CancelToken, Progress, Role, Rule, Type
 from cachewright.storage.anchored import Directory
 
 Workers = Callable[[], list[psutil.Process]]
@@ -142,6 +142,30 @@ def test_rules_give_roles_and_what_lies_below_inherits_them(at: Path, scanned: S
     ]
 
 
+def test_a_rule_may_hold_at_any_depth_and_only_below_some_path(at: Path, scanned: Scanned) -> None:
+    for place in (at, at / "a", at / "a/b", at / "other", at / "other/b"):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "x").touch()
+    directory, file = frozenset({Type.DIRECTORY}), frozenset({Type.FILE})
+    tree = scanned(
+        Rule(
+            2, re.compile(rb"b"), directory, Role.CONTAINER, under=re.compile(rb"A", re.IGNORECASE)
+        ),
+        Rule(1, re.compile(rb".+"), directory, Role.CONTAINER),
+        Rule(2, re.compile(rb"x"), file, Role.LOCK, under=re.compile(rb"a")),
+        Rule(ANY_DEPTH, re.compile(rb"x"), file, Role.METADATA, under=re.compile(rb"(a/b)?")),
+        Rule(ANY_DEPTH, re.compile(rb"x"), file, Role.ENTRY),
+    )
+    roles = {tree.path(row): Role(int(tree.role[row])) for row in range(len(tree))}
+    assert {name: role for name, role in roles.items() if name.endswith(b"x")} == {
+        b"x": Role.METADATA,
+        b"a/x": Role.LOCK,
+        b"a/b/x": Role.METADATA,
+        b"other/x": Role.ENTRY,
+        b"other/b/x": Role.FOREIGN,
+    }
+
+
 def test_a_rule_matches_whole_names_only(at: Path, scanned: Scanned) -> None:
     (at / "abc").touch()
     (at / "abc\n").touch()
@@ -151,6 +175,7 @@ def test_a_rule_matches_whole_names_only(at: Path, scanned: Scanned) -> None:
 
 def test_the_worker_knows_a_container_as_the_model_does() -> None:
     assert int(Role.CONTAINER) == reading.CONTAINER
+    assert ANY_DEPTH == reading.ANY_DEPTH
 
 
 def test_links_are_listed_and_not_followed(at: Path, scanned: Scanned, tmp_path: Path) -> None:

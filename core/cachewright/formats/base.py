@@ -153,6 +153,10 @@ class Knowledge(ABC):
 
     entries: Sequence[Entry]
 
+    def algorithms(self) -> frozenset[str] | None:
+        """Per-file algorithms that this very cache's records need; None: its format's."""
+        return None
+
     @abstractmethod
     def expected(self, entry: Entry) -> Expected: ...
 

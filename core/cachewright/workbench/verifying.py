@@ -80,7 +80,7 @@ class Verifying:
                 jobs.append(files)
         for verified in verify(
             jobs,
-            self._format.algorithms,
+            self._knowledge.algorithms() or self._format.algorithms,
             progress=self._progress,
             cancel=self._cancel,
             threads=self._options.jobs,

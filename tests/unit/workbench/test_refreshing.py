@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,10 +14,11 @@ from cachewright.demo.provider import Provider, unpack
 from cachewright.errors import RootVanished
 from cachewright.formats.terraform import Terraform
 from cachewright.inventory.reading import Reader
+from cachewright.inventory.renewing import Containers
 from cachewright.inventory.wire import Request
 from cachewright.model import HoldVerdict, LockKind, LockPlace, Result
 from cachewright.storage.anchored import Directory
-from cachewright.workbench import Options, Workbench, checking
+from cachewright.workbench import Options, Workbench, checking, refreshing
 from cachewright.workbench.refreshing import places_of
 
 if TYPE_CHECKING:
@@ -154,6 +156,26 @@ def test_what_was_made_in_the_same_tick_is_not_missed(
         with monkeypatch.context() as patched:
             patched.setattr(os, "stat", coarse)
             assert len(seen(bench)) == 2
+
+
+def test_a_look_counts_from_where_it_began(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changes while the directories are read is young to the next look."""
+    now = [1]
+    asked: list[int] = []
+    changed = Containers.changed
+
+    def slow(containers: Containers, since_ns: int) -> list[int]:
+        asked.append(since_ns)
+        now[0] += 1
+        return changed(containers, since_ns)
+
+    monkeypatch.setattr(refreshing, "time", SimpleNamespace(time_ns=lambda: now[0]))
+    monkeypatch.setattr(Containers, "changed", slow)
+    for _look in range(3):
+        bench.locks()
+    assert asked[1:] == [1, 2]
 
 
 def test_the_tree_that_is_shown_stays(cache: Path, bench: Workbench) -> None:

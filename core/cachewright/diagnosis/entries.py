@@ -73,9 +73,14 @@ def use_evidence(holders: Sequence[Holder], uninspected: int) -> tuple[Evidence,
 
 
 def busy(
-    report: EntryReport, holders: Sequence[Holder], uninspected: int, changed: Sequence[bytes]
+    report: EntryReport,
+    holders: Sequence[Holder],
+    uninspected: int,
+    changed: Sequence[bytes],
+    more: str = "",
 ) -> Weighed:
-    """Somebody writes there, or it changed while it was looked at: no verdict on content."""
+    """Somebody writes there, or it changed while it was looked at: no verdict on content.
+    ``more`` is what its format has to tell of it."""
     writing = [holder for holder in holders if holder.writes]
     evidence = list(use_evidence(holders, uninspected))
     if changed:
@@ -88,6 +93,7 @@ def busy(
     else:
         explanation = "It changed while it was looked at, so somebody writes there."
     explanation += " Its content is judged when the writer is done."
+    explanation += f" {more}" if more else ""
     weighed = replace(
         report,
         verdict=EntryVerdict.BUSY,

@@ -69,7 +69,9 @@ class References:
 class Entry:
     """The unit of publication.  ``row`` is its row in the tree; ``relative`` its path below the
     root.  ``link_target``: the absolute place a symlinked entry leads to; its content is read
-    there, and nothing is ever written through it."""
+    there, and nothing is ever written through it.  ``single``: it is one file by itself, so that
+    a good copy of it writes one file, by whatever name.  An entry that is recorded and not there
+    has row -1 (``Knowledge.absent``)."""
 
     name: str
     title: str
@@ -77,6 +79,7 @@ class Entry:
     relative: bytes
     row: int
     link_target: bytes | None = None
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,22 @@ class Knowledge(ABC):
     def copies(self, entry: Entry) -> Sequence[GoodCopy]:
         """Copies that verify, the best first; looked for only when asked."""
 
+    def absent(self) -> Sequence[Entry]:
+        """Entries that are recorded and not there, which a good copy could put back."""
+        return ()
+
+    def records(self, entry: Entry) -> Sequence[bytes]:
+        """Record files of this cache, relative to its root, that speak of the entry.  Where one
+        of them is young or changes while the entry is judged, so is the verdict (DESIGN 6.9)."""
+        del entry
+        return ()
+
+    def while_written(self, entry: Entry) -> str:
+        """What there is to tell of an entry that somebody writes to right now, in plain
+        sentences; nothing of it is hashed."""
+        del entry
+        return ""
+
     def locks(self) -> Sequence[LockPlace]:
         """Every place of a lock, also where nothing lies now: kernel locks and what else may
         come and go between two scans."""
@@ -230,6 +249,8 @@ class Format(ABC):
     """Roots that are no directories, such as ``s3``, whose locks this format can read."""
     refines: ClassVar[frozenset[str]] = frozenset()
     """Names of coarser formats that recognise the same caches; this one goes first."""
+    general: ClassVar[bool] = False
+    """Whether it fits trees of any kind, so that every particular format goes first."""
 
     @abstractmethod
     def recognise(self, root: Directory) -> bool:

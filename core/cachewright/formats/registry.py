@@ -87,6 +87,7 @@ def by_name(name: str) -> Format:
 def recognise(root: Directory) -> Format | None:
     """The format that knows this directory, the most particular one where several do."""
     fitting = [one for one in formats().values() if _recognises(one, root)]
+    fitting.sort(key=lambda one: one.general)
     coarser = {name for one in fitting for name in one.refines}
     return next((one for one in fitting if one.name not in coarser), None)
 

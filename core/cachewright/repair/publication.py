@@ -39,15 +39,18 @@ Files = Mapping[bytes, "FileDigest"]
 _ROOT_USER: Final = 0
 _NEW_MODE: Final = 0o755
 _SPARE: Final = b"spare"
+_ALONE: Final = b"alone"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """What is to be published.  ``write`` fills an empty private directory and returns what it
-    wrote; ``verify`` raises unless the files, as read back from disk, are good."""
+    wrote; ``verify`` raises unless the files, as read back from disk, are good.  ``single``: the
+    one file that is written is published by itself, not the directory."""
 
     write: Callable[[Directory], Files]
     verify: Callable[[Files], None]
+    single: bool = False
 
 
 class Publication:
@@ -59,12 +62,12 @@ class Publication:
         self.place = place
         self._look = look
         self.files: Files = {}
-        self._new: tuple[int, int] | None = None
+        self._made: set[tuple[int, int]] = set()
 
     def stage(self, content: Content, cancel: Cancellable) -> None:
         """Write, make durable, read back, verify.  Whatever raises, the target is untouched."""
         with self.place.make_directory(STAGE) as stage:
-            self._new = (stage.identity.device, stage.identity.inode)
+            self._made.add((stage.identity.device, stage.identity.inode))
             written = content.write(stage)
             self._give_owner(stage)
             sync_tree(stage)
@@ -76,9 +79,29 @@ class Publication:
                     state="Nothing was changed.",
                 )
             content.verify(self.files)
-            os.fchmod(stage.fd, self._mode())
+            if content.single:
+                self._leave_alone(stage)
+            else:
+                os.fchmod(stage.fd, self._mode())
             sync_directory(stage)
+        if content.single:
+            os.rmdir(STAGE, dir_fd=self.place.fd)
+            rename_noreplace(self.place, _ALONE, self.place, STAGE)
         sync_directory(self.place)
+
+    def _leave_alone(self, stage: Directory) -> None:
+        """Take the one file out of its directory, to be what is exchanged."""
+        (name,) = self.files
+        if stat.S_ISREG(self.target.judged.mode):
+            fd = stage.open_file(name)
+            try:
+                os.fchmod(fd, stat.S_IMODE(self.target.judged.mode) & 0o777)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        rename_noreplace(stage, name, self.place, _ALONE)
+        found = self.place.stat(_ALONE)
+        self._made.add((found.st_dev, found.st_ino))
 
     def swap(self, *, gate_held: bool) -> None:
         """Look at the target once more, exchange it with the stage, look at what came out.
@@ -135,10 +158,11 @@ class Publication:
     def drop_stage(self) -> None:
         """Remove what was staged and not published.  Only ever the new tree: after an exchange
         the old one has this name for a moment."""
-        with suppress(OSError, CachewrightError):
-            found = self.place.stat(STAGE)
-            if (found.st_dev, found.st_ino) == self._new:
-                remove_tree(self.place, STAGE)
+        for name in (_ALONE, STAGE):
+            with suppress(OSError, CachewrightError):
+                found = self.place.stat(name)
+                if (found.st_dev, found.st_ino) in self._made:
+                    remove_tree(self.place, name)
 
     def _move_in(self) -> None:
         target = self.target

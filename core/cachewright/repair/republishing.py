@@ -29,7 +29,8 @@ def republish_entry(work: Work, step: PlanStep) -> Outcome:
     is a link is replaced as a link: nothing is written where it leads.
     """
     relative = work.relative(step)
-    entry = next((one for one in work.knowledge.entries if one.relative == relative), None)
+    known = (*work.knowledge.entries, *work.knowledge.absent())
+    entry = next((one for one in known if one.relative == relative), None)
     if entry is None:
         raise Refused(path=step.path, reason="it is no entry that its format knows")
     content = _content(work, step, entry)
@@ -89,10 +90,13 @@ def _of_copy(work: Work, entry: Entry, copy: GoodCopy) -> Content:
         if _judged(work, entry, files) in _BAD:
             raise _unusable(entry, copy.path, "it does not match what is recorded for the entry")
 
-    return Content(write, verify)
+    return Content(write, verify, entry.single)
 
 
 def _of_source(work: Work, entry: Entry, source: bytes) -> Content:
+    if entry.single:
+        raise _unusable(entry, source, "it does not match what is recorded for the entry")
+
     def write(staging: Directory) -> Mapping[bytes, FileDigest]:
         return write_source(source, entry.name, staging, work.cancel)
 

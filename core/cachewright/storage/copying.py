@@ -47,13 +47,14 @@ def _blocks(fd: int, cancel: Cancellable) -> Iterator[memoryview]:
         yield view[:count]
 
 
-def _copy_file(
+def copy_file(
     source: Directory,
     staging: Directory,
     name: bytes,
     cancel: Cancellable,
     algorithms: Collection[str],
 ) -> FileDigest:
+    """One regular file of ``source``, under the same name in ``staging``; as ``copy_tree``."""
     from_fd = source.open_file(name)
     try:
         before = os.fstat(from_fd)
@@ -99,7 +100,7 @@ def copy_tree(
                     modes.append((relative, found.st_mode & MODE_BITS))
                     waiting.append(relative)
                 elif stat.S_ISREG(found.st_mode):
-                    digests[relative] = _copy_file(here, there, name, cancel, algorithms)
+                    digests[relative] = copy_file(here, there, name, cancel, algorithms)
                 else:
                     raise NotARegularFile(path=here.where(name))
     set_directory_modes(staging, modes)

@@ -151,6 +151,8 @@ class Checking:
         self, pairs: Sequence[tuple[Content, EntryReport]], around: Surroundings
     ) -> list[Gap]:
         verifying = Verifying(
+            root=self._root,
+            tree=self.tree,
             form=self._format,
             knowledge=self.knowledge,
             around=around,

@@ -79,7 +79,8 @@ def publication(
 
     Raises ``EntryUnknown``, or ``SourceUnusable`` where nothing at ``source`` is a good copy.
     """
-    entry = next((one for one in knowledge.entries if one.name == entry_name), None)
+    known = (*knowledge.entries, *knowledge.absent())
+    entry = next((one for one in known if one.name == entry_name), None)
     if entry is None:
         raise EntryUnknown(name=display(entry_name), path=root.path)
     chosen = _copy_at(knowledge, entry, source)
@@ -94,7 +95,7 @@ def publication(
         path=root.where(entry.relative),
         explanation=offer.why,
         repairs=(offer,),
-        size=int(tree.total_bytes[entry.row]),
+        size=0 if entry.row < 0 else int(tree.total_bytes[entry.row]),
     )
     asked = CheckResult(root.path, form.name, form.title, (), (), (), (wish,))
     return make_plan(asked, root, tree)
@@ -112,7 +113,7 @@ def _copy_at(knowledge: Knowledge, entry: Entry, source: bytes | None) -> bytes:
     inside = [path for path in copies if path == place or path.startswith(place + b"/")]
     if inside:
         return inside[0]
-    if _is_one_package(place):
+    if not entry.single and _is_one_package(place):
         return place
     reason = "nothing there matches what is recorded for the entry"
     raise SourceUnusable(source=source, entry=entry.name, reason=reason)

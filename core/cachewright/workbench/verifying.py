@@ -11,12 +11,15 @@ from cachewright.diagnosis import entries as weighing
 from cachewright.diagnosis.entries import DOUBTFUL, Weighed
 from cachewright.errors import CachewrightError
 from cachewright.formats.base import Verification
+from cachewright.inventory.tree import scan_subtree
 from cachewright.model import EntryReport, Gap, Progress, ProgressSink
 from cachewright.verify import EntryFiles, Verified, verify
 
 if TYPE_CHECKING:
     from cachewright.formats.base import Format, Knowledge
-    from cachewright.model import CancelToken
+    from cachewright.inventory.tree import Tree
+    from cachewright.model import CancelToken, Holder
+    from cachewright.storage.anchored import Directory
     from cachewright.workbench.content import Content
     from cachewright.workbench.surroundings import Surroundings
     from cachewright.workbench.watching import Options
@@ -40,6 +43,8 @@ class Verifying:
     def __init__(
         self,
         *,
+        root: Directory,
+        tree: Tree,
         form: Format,
         knowledge: Knowledge,
         around: Surroundings,
@@ -48,6 +53,8 @@ class Verifying:
         progress: ProgressSink,
         cancel: CancelToken,
     ) -> None:
+        self._root = root
+        self._tree = tree
         self._format = form
         self._knowledge = knowledge
         self._around = around
@@ -73,7 +80,7 @@ class Verifying:
             users = self._around.of(content)
             files = content.files(key)
             if any(user.writes for user in users):
-                self._tell(weighing.busy(report, users, self._around.uninspected, ()))
+                self._tell(self._busy(content, report, users, ()))
             elif files is None:
                 yield key, None
             else:
@@ -116,7 +123,7 @@ class Verifying:
         """
         if not self._doubts:
             return
-        newest = max(doubt.content.newest_ns() for doubt in self._doubts)
+        newest = max(self._newest_ns(doubt.content) for doubt in self._doubts)
         age_s = (time.time_ns() - newest) / _NS
         self._progress(Progress("settle", 0, len(self._doubts)))
         if age_s < self._options.settle_s:
@@ -129,16 +136,42 @@ class Verifying:
         users = self._around.of(doubt.content)
         changed = doubt.changed or self._changed_since(doubt.content)
         if doubt.weighed is None or changed or any(user.writes for user in users):
-            return weighing.busy(doubt.report, users, self._around.uninspected, changed)
+            return self._busy(doubt.content, doubt.report, users, changed)
         return doubt.weighed
 
-    @staticmethod
-    def _changed_since(content: Content) -> tuple[bytes, ...]:
-        """The entry itself where anything in it is not as the inventory has it."""
+    def _busy(
+        self,
+        content: Content,
+        report: EntryReport,
+        users: Sequence[Holder],
+        changed: Sequence[bytes],
+    ) -> Weighed:
+        more = self._knowledge.while_written(content.entry)
+        return weighing.busy(report, users, self._around.uninspected, changed, more)
+
+    def _newest_ns(self, content: Content) -> int:
+        """When the entry, or a record that speaks of it, changed last."""
+        known = (self._tree.find(one) for one in self._knowledge.records(content.entry))
+        rows = [row for row in known if row is not None]
+        return max(content.newest_ns(), *(self._tree.newest_ns(row) for row in rows), 0)
+
+    def _changed_since(self, content: Content) -> tuple[bytes, ...]:
+        """The entry itself where anything in it is not as the inventory has it, and each record
+        that speaks of it and is another by now."""
         if content.tree is None:
             return ()
         try:
             same = content.look_again().signature(0) == content.signature()
         except (CachewrightError, OSError):
             same = False
-        return () if same else (b"",)
+        records = self._knowledge.records(content.entry)
+        other = (one for one in records if not self._as_scanned(one))
+        return (*(() if same else (b"",)), *other)
+
+    def _as_scanned(self, record: bytes) -> bool:
+        row = self._tree.find(record)
+        try:
+            now = scan_subtree(self._root, record).signature(0)
+        except (CachewrightError, OSError):
+            return row is None
+        return row is not None and now == self._tree.signature(row)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,11 @@ import pytest
 
 from cachewright.demo.provider import Provider, unpack
 from cachewright.errors import RootVanished
+from cachewright.formats.base import Knowledge, References
 from cachewright.formats.terraform import Terraform
 from cachewright.inventory.reading import Reader
 from cachewright.inventory.renewing import Containers
+from cachewright.inventory.tree import Tree
 from cachewright.inventory.wire import Request
 from cachewright.model import HoldVerdict, LockKind, LockPlace, Result
 from cachewright.storage.anchored import Directory
@@ -176,6 +179,26 @@ def test_a_look_counts_from_where_it_began(
     for _look in range(3):
         bench.locks()
     assert asked[1:] == [1, 2]
+
+
+def test_records_are_read_again_in_the_same_environment(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables may say where locks lie."""
+    told: list[Mapping[str, str]] = []
+    read = Terraform.read
+
+    def noted(form: Terraform, root: Directory, tree: Tree, references: References) -> Knowledge:
+        told.append(references.environment)
+        return read(form, root, tree, references)
+
+    monkeypatch.setattr(Terraform, "read", noted)
+    options = replace(QUICK, environment={"WHERE": "here"})
+    with Workbench.open(os.fsencode(cache), options=options) as bench:
+        bench.locks()
+        lock(cache).touch()
+        bench.locks()
+    assert told == [{"WHERE": "here"}] * 2
 
 
 def test_the_tree_that_is_shown_stays(cache: Path, bench: Workbench) -> None:

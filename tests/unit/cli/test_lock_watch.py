@@ -101,6 +101,7 @@ class Bench:
     """Gives what it is told to, in turn."""
 
     root, title = b"/cache", "Toy cache"
+    noted = False
 
     def __init__(self, *looks: tuple[LockReport, ...] | CachewrightError) -> None:
         self.looks = list(looks)
@@ -112,12 +113,19 @@ class Bench:
         return look
 
     def notes(self) -> tuple[str, ...]:
-        return ()
+        """Another note comes with the last look but one."""
+        return ("a note",) if self.noted and len(self.looks) <= LAST_TWO else ()
 
 
-def told(looks: list[Any], *, as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+LAST_TWO = 2
+
+
+def told(
+    looks: list[Any], *, as_json: bool, monkeypatch: pytest.MonkeyPatch, noted: bool = False
+) -> None:
     """Watch these looks on something that is no terminal, and then be asked to stop."""
     bench: Any = Bench(*looks, Cancelled())
+    bench.noted = noted
     monkeypatch.setattr(lock_watch, "usable", lambda: False)
     lock_watch.watch(bench, b"/cache", every_s=0.0, as_json=as_json)
     assert bench.looks == []
@@ -143,6 +151,14 @@ def test_programs_are_told_of_it_on_a_line(
     kinds = ["cachewright.locks/1", "cachewright.error/1", "cachewright.locks/1"]
     assert [line["schema"] for line in lines] == kinds
     assert err == ""
+
+
+def test_programs_are_told_of_another_note(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told([(report(),)] * 4, as_json=True, monkeypatch=monkeypatch, noted=True)
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["notes"] for line in lines] == [[], ["a note"]]
 
 
 def test_a_root_that_is_gone_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

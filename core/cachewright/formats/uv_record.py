@@ -1,0 +1,145 @@
+"""Reads ``RECORD``: what a wheel says of its own files (glance-clcache-uv.md 3.4).
+
+It is a CSV table of path, digest and size.  uv makes it agree with the files when it unpacks a
+wheel and never looks at the digests again.  It vouches for everything but itself, and whoever
+made the wheel wrote it: nothing in it is believed before it was looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cachewright.text import display, elide
+
+LIMIT: Final = 32 << 20
+"""Bytes of a RECORD; that of the largest known wheels has less than 2 MB."""
+_COLUMNS: Final = 3
+_SHOWN: Final = 80
+_SIZE: Final = re.compile(r"[0-9]{1,18}")
+
+STRONG: Final = frozenset({"sha256", "sha384", "sha512"})
+WEAK: Final = frozenset({"md5", "sha1", "sha224"})
+_NOT_LISTED: Final = (b"RECORD.jws", b"RECORD.p7s")
+
+
+class RecordDamaged(ValueError):
+    """The reason why nothing in it can be believed, as a part of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file: digest in hex by ``algorithm`` (hashlib's name), both empty where there is
+    none; ``algorithm`` alone where it is not known here.  ``size`` may be missing too."""
+
+    algorithm: str
+    digest: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All rows by name relative to the entry.  ``lists_itself``: only a whole one does."""
+
+    rows: Mapping[bytes, Row]
+    lists_itself: bool
+
+
+def read_record(content: bytes, place: bytes) -> Record:
+    """What ``content``, found at ``place`` below the entry, says.  ``RecordDamaged`` says why
+    it cannot be used.
+
+    Paths are relative to the directory that holds the directory of ``place``; they may lead
+    out of that, as scripts of an environment do, but never out of the entry.
+    """
+    base = os.path.dirname(os.path.dirname(place))
+    rows: dict[bytes, Row] = {}
+    for number, line in _lines(content):
+        name = _name(line[0], base, number)
+        row = _row(line, number)
+        if rows.setdefault(name, row) != row:
+            raise RecordDamaged(f"it lists {_shown(line[0])} twice, differently")
+    if not rows:
+        raise RecordDamaged("it is empty")
+    return Record(rows, place in rows)
+
+
+def may_be_unlisted(name: bytes, place: bytes) -> bool:
+    """Signatures of the RECORD, which no RECORD lists."""
+    folder = os.path.dirname(place)
+    return name in {folder + b"/" + one for one in _NOT_LISTED}
+
+
+def algorithms_in(content: bytes) -> frozenset[str]:
+    """Digests that this RECORD asks for and that can be computed; reads no row."""
+    return frozenset(one for one in STRONG | WEAK if f",{one}=".encode() in content)
+
+
+def _lines(content: bytes) -> Iterable[tuple[int, list[str]]]:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RecordDamaged("it is no UTF-8 text") from None
+    if "\0" in text:
+        raise RecordDamaged("it holds NUL characters")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for line in reader:
+            if not line:
+                continue
+            if len(line) > _COLUMNS:
+                raise RecordDamaged(f"line {reader.line_num} has {len(line)} columns instead of 3")
+            yield reader.line_num, line + [""] * (_COLUMNS - len(line))
+    except csv.Error as error:
+        raise RecordDamaged(f"line {reader.line_num} is no CSV ({error})") from None
+
+
+def _name(path: str, base: bytes, number: int) -> bytes:
+    if not path:
+        raise RecordDamaged(f"line {number} names no file")
+    if path.startswith(("/", "\\")) or path[1:3] in {":\\", ":/"}:
+        raise RecordDamaged(f"line {number} names a file outside the archive: {_shown(path)}")
+    name = os.path.normpath(os.path.join(base, path.encode("utf-8")))
+    if name in {b".", b".."} or name.startswith(b"../"):
+        raise RecordDamaged(f"line {number} names a file outside the archive: {_shown(path)}")
+    return name
+
+
+def _row(line: list[str], number: int) -> Row:
+    _path, spelled, length = line
+    if length and not _SIZE.fullmatch(length):
+        raise RecordDamaged(f"line {number} has a size that is no number: {_shown(length)}")
+    size = int(length) if length else None
+    if not spelled:
+        return Row("", "", size)
+    algorithm, separator, value = spelled.partition("=")
+    algorithm = algorithm.lower()
+    if not separator or not value:
+        raise RecordDamaged(f"line {number} has a digest that is none: {_shown(spelled)}")
+    if algorithm not in STRONG | WEAK:
+        return Row(algorithm, "", size)
+    return Row(algorithm, _hex(algorithm, value, number), size)
+
+
+def _hex(algorithm: str, value: str, number: int) -> str:
+    length = hashlib.new(algorithm, usedforsecurity=False).digest_size
+    stem = value.rstrip("=")
+    try:
+        raw = base64.b64decode(stem + "=" * (-len(stem) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != length:
+        raise RecordDamaged(f"line {number} has a digest that is none: {_shown(value)}")
+    return raw.hex()
+
+
+def _shown(text: str) -> str:
+    return elide(display(text), _SHOWN)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Final, TypeVar
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from cachewright.errors import Cancelled
 from cachewright.model import (
@@ -20,14 +20,12 @@ from cachewright.model import (
 )
 from cachewright.workbench import Options
 from cachewright_gui.backend import Backend, Bench
-from cachewright_gui.collector import Collector, News, Part, merged
+from cachewright_gui.collector import Collector, Part
 from cachewright_gui.failures import failure
+from cachewright_gui.feed import Feed
 from cachewright_gui.jobs import Jobs
 from cachewright_gui.state import Phase, State
 from cachewright_gui.store import Recent
-
-_PACE_MS: Final = 50
-"""Shortest time between two updates of what is shown."""
 
 STORE_PAUSE_S: Final = 10.0
 """Shortest time between the end of one look at a store and the next: each is a request."""
@@ -66,15 +64,10 @@ class Session(QObject):
         self._lane = jobs.lane("cache")
         self._bench: Bench | None = None
         self._token = CancelToken()
-        self._collector: Collector | None = None
         self._polling = False
         self._poll_after = 0.0
-        self._held_back = False
         self._shut = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PACE_MS)
-        self._timer.timeout.connect(self._show_news)
+        self._feed = Feed(self.state, jobs, self._tell, self)
 
     def as_recent(self) -> Recent:
         """What it takes to open this cache again in the same way."""
@@ -103,9 +96,9 @@ class Session(QObject):
         if self._bench is None or self.state.busy or self._shut:
             return
         self.state.scan += 1
-        collector = self._new_collector()
+        collector = self._feed.new_collector()
         self._begin(Phase.CHECKING, collector)
-        self._held_back = self.state.inventory is not None
+        self._feed.held_back = self.state.inventory is not None
         self._run(
             partial(_checked, self._bench, collector, self._token),
             self._check_done,
@@ -140,7 +133,7 @@ class Session(QObject):
         bench = self._bench
         if bench is None or self.state.busy:
             return
-        collector = self._new_collector()
+        collector = self._feed.new_collector()
         self._begin(Phase.REPAIRING, collector)
         token = self._token
 
@@ -214,7 +207,7 @@ class Session(QObject):
         """Stop the work and have the cache closed after it; the lane then takes no more."""
         self._shut = True
         self._token.cancel()
-        self._timer.stop()
+        self._feed.stop()
         self._lane.submit(self._close_bench)
         self._lane.close()
 
@@ -259,13 +252,9 @@ class Session(QObject):
         if told.detail:
             self.failed.emit(told)
 
-    def _new_collector(self) -> Collector:
-        state = self.state
-        return Collector(state.root, state.scan, lambda: self._jobs.post(self._news_waits))
-
     def _begin(self, phase: Phase, collector: Collector | None) -> None:
         self._token = CancelToken()
-        self._collector = collector
+        self._feed.follow(collector)
         state = self.state
         state.phase, state.progress = phase, None
         state.stopping = state.stopped = state.paused = False
@@ -282,8 +271,8 @@ class Session(QObject):
         self._tell(Part.PHASE, Part.PROGRESS)
 
     def _check_done(self, ended: tuple[CheckResult, tuple[str, ...]]) -> None:
-        self._held_back = False
-        self._show_news()
+        self._feed.held_back = False
+        self._feed.show()
         state = self.state
         state.result, state.notes = ended
         result = state.result
@@ -296,8 +285,8 @@ class Session(QObject):
         self.checked.emit()
 
     def _work_failed(self, error: BaseException) -> None:
-        self._held_back = False
-        self._show_news()
+        self._feed.held_back = False
+        self._feed.show()
         self._rest()
         if isinstance(error, Cancelled):
             self.state.stopped = True
@@ -336,49 +325,6 @@ class Session(QObject):
     def _pause_polls(self) -> None:
         pause = STORE_PAUSE_S if self.state.is_store else 0.0
         self._poll_after = time.monotonic() + pause
-
-    def _news_waits(self) -> None:
-        if not self._shut and not self._timer.isActive():
-            self._timer.start()
-
-    @Slot()
-    def _show_news(self) -> None:
-        self._timer.stop()
-        collector = self._collector
-        if collector is None:
-            return
-        news = collector.take()
-        if not news.parts:
-            return
-        self._take_over(news, collector)
-        self._tell(*news.parts)
-
-    def _take_over(self, news: News, collector: Collector) -> None:
-        state = self.state
-        if Part.PROGRESS in news.parts:
-            state.progress = news.progress
-        if Part.LOCKS in news.parts:
-            state.locks = news.locks
-        if Part.STAGING in news.parts:
-            state.staging = news.staging
-        if Part.FINDINGS in news.parts:
-            former = state.findings if self._held_back else ()
-            state.findings = merged(news.findings, former)
-        self._take_inventory(news, collector)
-
-    def _take_inventory(self, news: News, collector: Collector) -> None:
-        """A second check's tree is shown once its entries are known: what the person sees
-        does not fall apart while it is read again."""
-        state = self.state
-        if self._held_back and not collector.entries_seen:
-            news.parts.discard(Part.TREE)
-            return
-        if collector.inventory is not None and collector.inventory is not state.inventory:
-            state.inventory = collector.inventory
-            news.parts.add(Part.TREE)
-        if state.marks is not collector.marks and collector.inventory is not None:
-            state.marks = collector.marks
-            news.parts.add(Part.ENTRIES)
 
     def _tell(self, *parts: Part) -> None:
         self.changed.emit(frozenset(parts))

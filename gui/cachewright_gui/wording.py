@@ -64,6 +64,7 @@ STEP_TITLE: Final[dict[StepKind, str]] = {
     StepKind.REPUBLISH_ENTRY: "Re-publish",
     StepKind.RESTORE_EXEC_BIT: "Restore execute bit",
     StepKind.DROP_POISONED_CHECKSUM: "Drop wrong checksum",
+    StepKind.RECOUNT_STATISTICS: "Recount statistics",
     StepKind.RELEASE_OBJECT_LOCK: "Release lock",
     StepKind.RELEASE_LEASE: "Release lease",
 }
@@ -87,6 +88,9 @@ STEP_EFFECT: Final[dict[StepKind, str]] = {
     StepKind.DROP_POISONED_CHECKSUM: (
         "The lock file is written anew without the wrong checksum. The old lock file goes to "
         "quarantine."
+    ),
+    StepKind.RECOUNT_STATISTICS: (
+        "The statistics are written anew with what lies on disk. The old ones are kept."
     ),
     StepKind.RELEASE_OBJECT_LOCK: (
         "The lock's record is deleted from the store if it is still exactly this one."

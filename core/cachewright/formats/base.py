@@ -30,6 +30,7 @@ from cachewright.model import (
 
 if TYPE_CHECKING:
     from cachewright.digests import FileDigest
+    from cachewright.formats.spread import Asked, Spread
     from cachewright.inventory.tree import Tree
     from cachewright.locks.store import LockStore
     from cachewright.storage.anchored import Directory
@@ -223,6 +224,15 @@ class Knowledge(ABC):
         del relative
         return None
 
+    def renewed(
+        self, step: StepKind, relative: bytes, detail: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The detail of a step that rewrites a record of this cache, as it is right before it
+        acts: where it counts what lies there, counted anew.  ``ValueError`` where this record is
+        not written so."""
+        del step, relative
+        return detail
+
     def users(self, entry: Entry) -> tuple[bytes, ...]:
         """Projects known to refer to the entry."""
         del entry
@@ -266,6 +276,16 @@ class Format(ABC):
     def open_store(self, address: str, access: Access) -> LockStore:
         """The locks at ``address``, which has one of ``schemes``; nothing is read yet."""
         raise ValueError(f"{self.name} has no store at {address} ({access.timeout_s} s)")
+
+    def spreads(self, root: bytes, *, named: bool) -> bool:
+        """Whether ``root`` (a path or an address) is a cache of this format that lies in several
+        directories: see ``formats.spread``.  ``named``: a person said that it is this format."""
+        del root, named
+        return False
+
+    def open_spread(self, root: bytes, asked: Asked) -> Spread:
+        """Such a cache; nothing is read of its records yet."""
+        raise ValueError(f"{self.name} has no caches in several directories {len(root)} {asked}")
 
     def whole(self, files: Mapping[bytes, FileDigest]) -> Mapping[str, str]:
         """Digests of an entry as a whole, by algorithm, made from its files' digests."""

@@ -68,6 +68,7 @@ class FindingKind(StrEnum):
     POINTER_MISMATCH = "pointer-mismatch"
     ORPHAN = "orphan"
     STUCK_RECORD = "stuck-record"
+    MIXED_ENTRY = "mixed-entry"
     ACCOUNTING = "accounting"
     UNREADABLE = "unreadable"
     FOREIGN_TYPE = "foreign-type"
@@ -92,6 +93,7 @@ class StepKind(StrEnum):
     REPUBLISH_ENTRY = "republish-entry"
     RESTORE_EXEC_BIT = "restore-exec-bit"
     DROP_POISONED_CHECKSUM = "drop-poisoned-checksum"
+    RECOUNT_STATISTICS = "recount-statistics"
     RELEASE_OBJECT_LOCK = "release-object-lock"
     RELEASE_LEASE = "release-lease"
 

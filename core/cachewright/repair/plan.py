@@ -45,11 +45,14 @@ ORDER: Final = (
     StepKind.QUARANTINE_ENTRY,
     StepKind.RESTORE_EXEC_BIT,
     StepKind.DROP_POISONED_CHECKSUM,
+    StepKind.RECOUNT_STATISTICS,
 )
 """Residue goes first, so that what follows finds quiet; records are mended last, when the
 entries they speak of are right."""
 
 _REPLACES: Final = frozenset({StepKind.REPUBLISH_ENTRY, StepKind.QUARANTINE_ENTRY})
+_MAKES: Final = frozenset({StepKind.REPUBLISH_ENTRY, StepKind.RECOUNT_STATISTICS})
+"""Steps whose subject may be missing."""
 _IN_USE: Final = frozenset({HoldVerdict.HELD, EntryVerdict.BUSY})
 
 
@@ -120,7 +123,7 @@ def _step(finding: Finding, offer: RepairOffer, root: Directory, tree: Tree) -> 
         if outside is None:
             return None
         seen, signature = outside, None
-    elif offer.step is StepKind.REPUBLISH_ENTRY:
+    elif offer.step in _MAKES:
         seen, signature = MISSING, None
     else:
         return None
@@ -140,7 +143,7 @@ def _step(finding: Finding, offer: RepairOffer, root: Directory, tree: Tree) -> 
 
 
 MISSING: Final = Identity(device=0, inode=0, mode=0, size=0, mtime_ns=0, ctime_ns=0)
-"""The identity of an entry that is not there, in a plan that puts it back."""
+"""The identity of an entry or record that is not there, in a plan that makes it."""
 
 
 def below(root: bytes, path: bytes) -> bytes | None:

@@ -22,14 +22,17 @@ from cachewright.repair.operations import (
     operations,
 )
 from cachewright.repair.permissions import ModeChange, changed_modes
+from cachewright.repair.plan import below
 from cachewright.repair.quarantine import ITEM, kept_at, same_thing
 from cachewright.repair.records import pack, unpack
 from cachewright.repair.relocking import put_back
 from cachewright.repair.reopening import Reopened, kept_place, own_place, reopened, subject_place
 from cachewright.repair.rewriting import (
     LIMIT,
+    keep_content,
     kept_content,
     record_file,
+    removed_content,
     replaced_content,
     sha256_of,
     unguessable_name,
@@ -225,18 +228,36 @@ def _set_modes_back(journal: Journal, undone: Operation, look: LookAround) -> st
 
 def _set_content_back(journal: Journal, undone: Operation, look: LookAround) -> str:
     ended = undone.ended or {}
-    old = kept_content(journal.state, undone.id)
-    with exclusive(journal.state, STATE_LOCK), record_file(undone.path) as subject:
+    old = None if ended["old"] is None else kept_content(journal.state, undone.id)
+    with _record_of(journal, undone) as subject:
         now = subject.parent.read(subject.name, LIMIT)
         if sha256_of(now) != ended["new"]:
             raise Changed(path=undone.path, what="its content is not what was written")
         beside = unguessable_name()
-        with (
-            _undoing(journal, undone, beside=pack(beside)) as running,
-            replaced_content(subject, beside, now, old, look),
-        ):
-            running.done()
-    return "The old content is back."
+        with _undoing(journal, undone, beside=pack(beside)) as running:
+            if old is None:
+                keep_content(journal.state, running.id, now)
+                swap = removed_content(subject, beside, now, look)
+            else:
+                swap = replaced_content(subject, beside, now, old, look)
+            with swap:
+                running.done()
+    return "It is gone again." if old is None else "The old content is back."
+
+
+@contextmanager
+def _record_of(journal: Journal, undone: Operation) -> Iterator[Subject]:
+    """The record that was written, inside its cache or by its own path."""
+    root = unpack(undone.started["root"])
+    if below(root, undone.path) is None:
+        with exclusive(journal.state, STATE_LOCK), record_file(undone.path) as subject:
+            yield subject
+        return
+    with (
+        reopened(undone, journal) as places,
+        subject_place(undone, places.root) as (parent, name),
+    ):
+        yield Subject(parent, name, undone.path, parent.identity_of(name), None)
 
 
 _UNDOERS: Final[Mapping[StepKind, _Undoer]] = {
@@ -246,6 +267,7 @@ _UNDOERS: Final[Mapping[StepKind, _Undoer]] = {
     StepKind.REPUBLISH_ENTRY: _unpublish,
     StepKind.RESTORE_EXEC_BIT: _set_modes_back,
     StepKind.DROP_POISONED_CHECKSUM: _set_content_back,
+    StepKind.RECOUNT_STATISTICS: _set_content_back,
     StepKind.RELEASE_OBJECT_LOCK: put_back,
     StepKind.RELEASE_LEASE: put_back,
 }

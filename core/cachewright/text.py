@@ -54,6 +54,18 @@ def is_address(place: bytes) -> bool:
     return _ADDRESS.match(place) is not None
 
 
+_PASSWORD: Final = re.compile(rb"(://[^/?#@:]*):.*@", re.DOTALL)
+_TELLING: Final = re.compile(rb"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+
+
+def public_address(address: bytes) -> bytes:
+    """An address without the password in it, and without parameters that are called like one:
+    what may be shown, journaled and written to a plan."""
+    head, mark, query = _PASSWORD.sub(rb"\1@", address).partition(b"?")
+    told = [one for one in query.split(b"&") if not _TELLING.search(one.partition(b"=")[0])]
+    return head + (mark if b"".join(told) else b"") + b"&".join(told)
+
+
 def elide(text: str, limit: int) -> str:
     """At most ``limit`` characters, with the middle left out where it is longer."""
     if len(text) <= limit:

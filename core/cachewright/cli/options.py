@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cachewright.cli import access as access_options
-from cachewright.model import Access
+from cachewright.cli import directories as directory_options
+from cachewright.model import Access, Directories
 from cachewright.report.command import reaching
-from cachewright.text import is_address
+from cachewright.text import is_address, public_address
 
 if TYPE_CHECKING:
     from cachewright.workbench import Options
@@ -75,6 +76,7 @@ class Look:
     jobs: int | None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     access: Access = field(default_factory=Access)
+    directories: Directories = field(default_factory=Directories)
 
     def options(self, *, verify: bool = True) -> Options:
         from cachewright.workbench import Options
@@ -89,6 +91,7 @@ class Look:
             settle_s=self.settle_s,
             environment=self.environment,
             access=self.access,
+            directories=self.directories,
         )
 
     def arguments(self) -> list[bytes | str]:
@@ -103,7 +106,7 @@ class Look:
             seconds: float = getattr(self, f"{name}_s")
             if seconds != duration(default):
                 named += [f"--{name}", f"{seconds:g}s"]
-        return [*named, *reaching(self.access)]
+        return [*named, *directory_options.naming(self.directories), *reaching(self.access)]
 
 
 def places(verb: Verb) -> Verb:
@@ -168,10 +171,16 @@ def cache(verb: Verb) -> Verb:
         region: str | None,
         path_style: bool | None,
         timeout_s: float,
+        stores: tuple[tuple[str, bytes], ...],
+        staging: bytes | None,
+        image_cache: bytes | None,
         **others: object,
     ) -> int:
+        shown = public_address(root) if is_address(root) else root
+        # What holds a password is kept apart, so that it is nowhere shown.
+        secret = os.fsdecode(root) if shown != root else ""
         look = Look(
-            root,
+            shown,
             format_name,
             projects,
             sources,
@@ -180,10 +189,12 @@ def cache(verb: Verb) -> Verb:
             settle_s,
             jobs,
             access=Access(endpoint_url, profile, region, path_style, timeout_s),
+            directories=Directories(stores, staging, image_cache, secret),
         )
         return verb(look=look, **others)
 
     decorated: Verb = patience(access_options.access(timeout)(with_look))
+    decorated = directory_options.directories(place)(decorated)
     decorated = click.option(
         "--jobs", type=click.IntRange(1, 256), metavar="N", help="How many files to read at once."
     )(decorated)

@@ -38,6 +38,8 @@ from cachewright.text import display
 
 Opened = Callable[[Claim], Sequence[Holder]]
 """Processes that have what the lease is about open now."""
+Proof = Callable[[Claim], Evidence | None]
+"""What can be observed here of an owner that the record does not name; None: nothing."""
 
 _NS: Final = 1_000_000_000
 _SKEW_NS: Final = 10 * _NS
@@ -49,17 +51,23 @@ def _nobody(_claim: Claim) -> Sequence[Holder]:
     return ()
 
 
+def _no_proof(_claim: Claim) -> Evidence | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What a lease is judged by besides its record.
 
     ``former`` are reports of an earlier look, by path: a record that changed since, for the same
-    owner, was renewed.  ``opened`` tells who has what the lease is about open.
+    owner, was renewed.  ``opened`` tells who has what the lease is about open, ``proof`` what
+    takes the place of an owner's identity where the record has none.
     """
 
     former: Mapping[bytes, LockReport] = field(default_factory=lambda: _NONE)
     opened: Opened = _nobody
     machine: Machine = THIS_MACHINE
+    proof: Proof = _no_proof
 
 
 def look_all(
@@ -68,10 +76,11 @@ def look_all(
     former: Mapping[bytes, LockReport] = _NONE,
     opened: Opened = _nobody,
     machine: Machine = THIS_MACHINE,
+    proof: Proof = _no_proof,
     cancel: CancelToken | None = None,
 ) -> Looked:
     """Every lease of the store as it is now.  Raises what ``LockStore.list`` raises."""
-    watch = Watch(former, opened, machine)
+    watch = Watch(former, opened, machine, proof)
     found, gaps = store.list(cancel)
     return Looked(
         locks=tuple(judge(store, one, watch) for one in found if one.is_lock),
@@ -97,6 +106,8 @@ def judge(store: LockStore, stored: Stored, watch: Watch) -> LockReport:
     path = store.where(stored.key)
     written_ns = stored.changed_ns or claim.renewed_ns
     owner, holder = judge_owner(claim, watch.machine, written_ns=written_ns)
+    if not claim.pid:
+        owner = watch.proof(claim) or owner
     opened = tuple(watch.opened(claim))
     evidence = tuple(
         one

@@ -98,6 +98,21 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Directories:
+    """What a person says beside the root of a cache that lies in several directories: its stores
+    by name, its staging and its image cache, all absolute.
+
+    ``address`` is the root as it was given, where that holds a password; it is used to ask, and
+    never shown, journaled or written to a plan.
+    """
+
+    stores: tuple[tuple[str, bytes], ...] = ()
+    staging: bytes | None = None
+    image_cache: bytes | None = None
+    address: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """A cache found on this computer."""
 

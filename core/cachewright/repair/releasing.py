@@ -48,10 +48,6 @@ _KINDS: Final = {
     LockKind.OBJECT: StepKind.RELEASE_OBJECT_LOCK,
     LockKind.LEASE: StepKind.RELEASE_LEASE,
 }
-_LOOKS: Final[Mapping[LockKind, Callable[[LockStore, str], Any]]] = {
-    LockKind.OBJECT: object_store.look_again,
-    LockKind.LEASE: lease.look_again,
-}
 
 
 def unconditionally(step: PlanStep) -> str:
@@ -70,11 +66,13 @@ class Place:
     kind: LockKind
     about: Mapping[str, Any]
     after_break: Mapping[str, Any] = field(default_factory=dict)
+    watch: Callable[[], lease.Watch] = lease.Watch
 
     def look(self, key: str) -> tuple[Stored, LockReport] | None:
-        """The record as it is now, and what is judged of it."""
-        found: tuple[Stored, LockReport] | None = _LOOKS[self.kind](self.store, key)
-        return found
+        """The record as it is now, and what is judged of it; a lease also by ``watch``."""
+        if self.kind is LockKind.LEASE:
+            return lease.look_again(self.store, key, self.watch())
+        return object_store.look_again(self.store, key)
 
 
 def release(

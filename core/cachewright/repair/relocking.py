@@ -79,7 +79,7 @@ def _record(undone: Operation) -> Stored:
 def _opened(undone: Operation) -> Iterator[LockStore]:
     """The store that the lock was in, opened as it was then."""
     form = by_name(str(undone.started["format"]))
-    if undone.started["lock"] == LockKind.OBJECT.value:
+    if undone.started["lock"] == LockKind.OBJECT.value or "access" in undone.started:
         address = unpack(undone.started["root"]).decode("utf-8")
         with closing(form.open_store(address, Access(**undone.started["access"]))) as store:
             yield store

@@ -25,6 +25,7 @@ from cachewright.storage.anchored import Directory
 from cachewright.text import is_address
 from cachewright.workbench.bench import Bench
 from cachewright.workbench.checking import Checking, look_at_locks, read_cache
+from cachewright.workbench.composite import CompositeBench
 from cachewright.workbench.history import (
     HistoryItem,
     KeptItem,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bench",
+    "CompositeBench",
     "HistoryItem",
     "KeptItem",
     "Options",
@@ -116,6 +118,15 @@ class Workbench(Bench):
     def root(self) -> bytes:
         """The resolved path of the cache."""
         return self._root.path
+
+    @property
+    def directory(self) -> Directory:
+        """The cache's directory, pinned until the bench is closed."""
+        return self._root
+
+    def forget(self) -> None:
+        """Read everything anew before anything else is decided."""
+        self._knowledge = None
 
     @property
     def format_name(self) -> str:
@@ -290,13 +301,23 @@ class Workbench(Bench):
 def open_bench(
     root: bytes, *, format_name: str | None = None, options: Options | None = None
 ) -> Bench:
-    """Open a cache directory, or a store of locks such as ``s3://bucket/prefix``.
+    """Open a cache directory, a cache that lies in several directories, or a store of locks
+    such as ``s3://bucket/prefix``.
 
-    Errors as ``Workbench.open`` and ``StoreBench.open``.
+    Errors as ``Workbench.open``, ``CompositeBench.open`` and ``StoreBench.open``.
     """
+    form = _spread_format(root, format_name)
+    if form is not None:
+        return CompositeBench.open(root, form, options or Options())
     if is_address(root):
         return StoreBench.open(root, format_name=format_name, options=options)
     return Workbench.open(root, format_name=format_name, options=options)
+
+
+def _spread_format(root: bytes, name: str | None) -> Format | None:
+    """The format of a cache in several directories, if ``root`` is one."""
+    known = [by_name(name)] if name else formats().values()
+    return next((one for one in known if one.spreads(root, named=bool(name))), None)
 
 
 def _format_of(directory: Directory, name: str | None) -> Format:

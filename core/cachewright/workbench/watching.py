@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from cachewright.model import Access
+from cachewright.model import Access, Directories
 
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
@@ -33,6 +33,7 @@ class Options:
     settle_s: float = 3.0
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     access: Access = field(default_factory=Access)
+    directories: Directories = field(default_factory=Directories)
 
 
 class Watcher(Protocol):

@@ -1,0 +1,56 @@
+"""Options that name the directories of a cache which lies in several, for verbs that take ROOT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from cachewright.model import Directories
+
+Verb = Callable[..., int]
+
+
+def directories(place: Callable[[str], bytes]) -> Callable[[Verb], Verb]:
+    """``--store``, ``--staging`` and ``--image-cache``; ``place`` makes a path absolute."""
+
+    def store(value: str) -> tuple[str, bytes]:
+        name, sign, path = value.partition("=")
+        if not (name and sign and path) or "/" in name:
+            raise click.BadParameter(f"{value!r} is not NAME=DIR.")
+        return name, place(path)
+
+    options = (
+        click.option(
+            "--image-cache", type=place, metavar="DIR", help="The image cache of a database ROOT."
+        ),
+        click.option(
+            "--staging", type=place, metavar="DIR", help="The staging of a database ROOT."
+        ),
+        click.option(
+            "--store",
+            "stores",
+            type=store,
+            multiple=True,
+            metavar="NAME=DIR",
+            help="A store of a database ROOT, and its directory (repeatable).",
+        ),
+    )
+
+    def decorated(verb: Verb) -> Verb:
+        for option in options:
+            verb = option(verb)
+        return verb
+
+    return decorated
+
+
+def naming(said: Directories) -> list[bytes | str]:
+    """The options by which the same directories are named."""
+    named: list[bytes | str] = []
+    for name, path in said.stores:
+        named += ["--store", name.encode() + b"=" + path]
+    for option, place in (("--staging", said.staging), ("--image-cache", said.image_cache)):
+        if place is not None:
+            named += [option, place]
+    return named

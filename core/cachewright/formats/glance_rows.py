@@ -1,0 +1,150 @@
+"""The questions to Glance's database, the same for SQLite, PostgreSQL and MariaDB.
+
+Times come as each driver gives them and are read in ``glance_records``: a row with a broken time
+must not hide the others.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Boolean, and_, column, false, select, table
+
+from cachewright.formats.glance_records import Copy, Image, ImportLock, Records, moment_ns
+from cachewright.locks.database import text_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row, Select
+
+LOCK: Final = "os_glance_import_task"
+_TO_STORES: Final = "os_glance_importing_to_stores"
+_STAGE_HOST: Final = "os_glance_stage_host"
+
+IMAGES: Final = table(
+    "images",
+    *(column(one) for one in ("id", "name", "status", "size", "checksum", "updated_at")),
+    *(column(one) for one in ("os_hash_algo", "os_hash_value")),
+    column("deleted", Boolean),
+)
+LOCATIONS: Final = table(
+    "image_locations",
+    *(column(one) for one in ("image_id", "value", "meta_data", "status")),
+    column("deleted", Boolean),
+)
+PROPERTIES: Final = table(
+    "image_properties",
+    *(column(one) for one in ("image_id", "name", "value", "created_at", "updated_at")),
+    column("deleted", Boolean),
+)
+TASKS: Final = table(
+    "tasks",
+    *(column(one) for one in ("id", "type", "status", "created_at", "updated_at")),
+    column("deleted", Boolean),
+)
+TASK_INFO: Final = table("task_info", *(column(one) for one in ("task_id", "input", "message")))
+
+_LOCK_COLUMNS: Final = (
+    PROPERTIES.c.image_id,
+    PROPERTIES.c.value.label("task"),
+    PROPERTIES.c.created_at.label("taken"),
+    PROPERTIES.c.updated_at.label("changed"),
+    IMAGES.c.name.label("image_name"),
+    TASKS.c.status,
+    TASKS.c.type,
+    TASKS.c.created_at.label("begun"),
+    TASKS.c.updated_at.label("heartbeat"),
+    TASK_INFO.c.input,
+    TASK_INFO.c.message,
+)
+
+
+def locks_query(image: str | None = None) -> Select[Any]:
+    """Every import lock with its task, or that of one image."""
+    joined = (
+        PROPERTIES.outerjoin(IMAGES, IMAGES.c.id == PROPERTIES.c.image_id)
+        .outerjoin(TASKS, and_(TASKS.c.id == PROPERTIES.c.value, TASKS.c.deleted == false()))
+        .outerjoin(TASK_INFO, TASK_INFO.c.task_id == TASKS.c.id)
+    )
+    wanted = select(*_LOCK_COLUMNS).select_from(joined)
+    wanted = wanted.where(PROPERTIES.c.name == LOCK, PROPERTIES.c.deleted == false())
+    if image is not None:
+        wanted = wanted.where(PROPERTIES.c.image_id == image)
+    return wanted.order_by(PROPERTIES.c.image_id)
+
+
+def lock_of(row: Row[Any]) -> ImportLock:
+    said = {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - its public name
+    body = {name: text_of(said[name]) for name in said}
+    there = said["status"] is not None
+    if not there:
+        body = {name: body[name] for name in ("image_id", "task", "taken", "changed", "image_name")}
+    return ImportLock(
+        image=body["image_id"],
+        task=body["task"],
+        since_ns=max(moment_ns(said["taken"]), moment_ns(said["changed"])),
+        status=body["status"] if there else None,
+        heartbeat_ns=moment_ns(said["heartbeat"]) or moment_ns(said["begun"]),
+        stores=_backends(body.get("input", "")),
+        body=body,
+    )
+
+
+def _backends(said: str) -> tuple[str, ...]:
+    """The stores that a task was told to write to."""
+    try:
+        found = json.loads(said)["backend"]
+        return tuple(one for one in found if isinstance(one, str))
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ()
+
+
+def read_records(connection: Connection) -> Records:
+    """All that is wanted, in the transaction that the connection is in."""
+    images = {one.id: one for one in map(_image, connection.execute(select(IMAGES)))}
+    copies = tuple(map(_copy, connection.execute(select(LOCATIONS))))
+    locks = {one.image: one for one in map(lock_of, connection.execute(locks_query()))}
+    return Records(
+        images,
+        copies,
+        locks,
+        {image: _listed(value) for image, value in _properties(connection, _TO_STORES).items()},
+        _properties(connection, _STAGE_HOST),
+    )
+
+
+def _properties(connection: Connection, name: str) -> dict[str, str]:
+    wanted = select(PROPERTIES.c.image_id, PROPERTIES.c.value).where(
+        PROPERTIES.c.name == name, PROPERTIES.c.deleted == false()
+    )
+    return {text_of(image): text_of(value) for image, value in connection.execute(wanted)}
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(one for one in value.split(",") if one)
+
+
+def _image(row: Row[Any]) -> Image:
+    said = row._mapping  # noqa: SLF001 - its public name
+    size = said["size"]
+    return Image(
+        id=text_of(said["id"]),
+        name=text_of(said["name"]),
+        status=text_of(said["status"]),
+        size=size if isinstance(size, int) else None,
+        md5=text_of(said["checksum"]).lower(),
+        algorithm=text_of(said["os_hash_algo"]).lower(),
+        value=text_of(said["os_hash_value"]).lower(),
+        deleted=bool(said["deleted"]),
+        updated_ns=moment_ns(said["updated_at"]),
+    )
+
+
+def _copy(row: Row[Any]) -> Copy:
+    said = row._mapping  # noqa: SLF001 - its public name
+    return Copy.of(
+        text_of(said["image_id"]),
+        text_of(said["value"]),
+        text_of(said["meta_data"]),
+        active=not said["deleted"] and said["status"] == "active",
+    )

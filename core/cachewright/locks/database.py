@@ -1,0 +1,220 @@
+"""A SQL database that another program owns: read without writing, changed in one transaction.
+
+SQLite, PostgreSQL and MariaDB (or MySQL) by their SQLAlchemy addresses.  Every question has a
+connection of its own, sees one moment of the database, and ends within its time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import stat
+import urllib.parse
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from cachewright.errors import AddressInvalid, AnswerLost, ExtraMissing, StoreUnreadable
+from cachewright.locks.deadline import Late, within
+from cachewright.text import display, elide, public_address
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+T = TypeVar("T")
+
+EXTRA: Final = "glance"
+PASSWORD: Final = "CACHEWRIGHT_DATABASE_PASSWORD"  # noqa: S105 - the variable's name
+"""The environment variable that holds the password of an address without one."""
+_UNTOUCHED: Final = "Nothing was changed."
+_TABLES: Final = (
+    "no such table",
+    "no such column",
+    "does not exist",
+    "doesn't exist",
+    "unknown column",
+)
+_SHOWN: Final = 300
+_READING: Final = {
+    "sqlite": ("BEGIN",),
+    "postgresql": (
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        "SET LOCAL statement_timeout = {milliseconds}",
+        "SET LOCAL timezone = 'UTC'",
+    ),
+    "mysql": (
+        "SET SESSION TRANSACTION READ ONLY",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    ),
+}
+"""What makes one transaction read-only, and all of it one moment."""
+_WRITING: Final = {
+    "sqlite": ("BEGIN IMMEDIATE",),
+    "postgresql": (
+        "SET LOCAL statement_timeout = {milliseconds}",
+        "SET LOCAL lock_timeout = {milliseconds}",
+        "SET LOCAL timezone = 'UTC'",
+    ),
+    "mysql": ("SET SESSION innodb_lock_wait_timeout = {seconds}", "START TRANSACTION"),
+}
+
+
+class Database:
+    """One database.  ``shown`` is its address without secrets, which errors speak of."""
+
+    def __init__(self, address: str, *, password: str = "", timeout_s: float = 10.0) -> None:
+        """Asks nobody yet; ``AddressInvalid`` and ``ExtraMissing`` where it never could."""
+        self.shown = public_address(os.fsencode(address))
+        self.timeout_s = timeout_s
+        self._url = self._parsed(address, password)
+        self._kind = {"mariadb": "mysql"}.get(kind := self._url.get_backend_name(), kind)
+        if self._kind not in _READING:
+            reason = "only SQLite, PostgreSQL, MariaDB and MySQL databases are read"
+            raise AddressInvalid(path=self.shown, reason=reason)
+        self._driver()
+
+    def _parsed(self, address: str, password: str) -> URL:
+        try:
+            from sqlalchemy import make_url
+            from sqlalchemy.exc import ArgumentError
+        except ImportError:
+            raise ExtraMissing(path=self.shown, library="SQLAlchemy", extra=EXTRA) from None
+        try:
+            url = make_url(address)
+        except (ArgumentError, ValueError):
+            reason = "it is no database address such as sqlite:////path"
+            raise AddressInvalid(path=self.shown, reason=reason) from None
+        return url.set(password=password) if password and url.password is None else url
+
+    def _driver(self) -> None:
+        from sqlalchemy.exc import NoSuchModuleError
+
+        try:
+            self._url.get_dialect().import_dbapi()
+        except NoSuchModuleError:
+            reason = f"{display(self._url.drivername)} is no driver that is known"
+            raise AddressInvalid(path=self.shown, reason=reason) from None
+        except ImportError as error:
+            library = error.name or self._url.get_driver_name()
+            raise ExtraMissing(path=self.shown, library=library, extra=EXTRA) from None
+
+    def read(self, question: Callable[[Connection], T]) -> T:
+        """What ``question`` finds in one read-only transaction; ``StoreUnreadable`` says why
+        there is no answer."""
+        return self._within(lambda: self._ask(question, _READING[self._kind], write=False))
+
+    def change(self, act: Callable[[Connection], T]) -> T:
+        """``act`` in one transaction, which is committed when it returns.
+
+        ``StoreUnreadable`` where nothing was changed, ``AnswerLost`` where that is not known.
+        """
+        begun: list[bool] = []
+
+        def acting(connection: Connection) -> T:
+            done = act(connection)
+            begun.append(True)
+            return done
+
+        try:
+            return self._within(lambda: self._ask(acting, _WRITING[self._kind], write=True))
+        except StoreUnreadable as error:
+            if begun:
+                raise AnswerLost(path=self.shown, reason=error.values["reason"]) from error
+            raise
+
+    def _within(self, call: Callable[[], T]) -> T:
+        try:
+            return within(self.timeout_s, call)
+        except Late:
+            reason = f"the database did not answer within {self.timeout_s:g} s"
+            raise self._unreadable(reason) from None
+
+    def _ask(
+        self, question: Callable[[Connection], T], first: tuple[str, ...], *, write: bool
+    ) -> T:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            engine = self._engine(write=write)
+            with closing(_Disposed(engine)), engine.connect() as connection:
+                for statement in first:
+                    connection.exec_driver_sql(self._filled(statement))
+                found = question(connection)
+                connection.commit() if write else connection.rollback()
+                return found
+        except (SQLAlchemyError, sqlite3.Error, ValueError, UnicodeError) as error:
+            raise self._unreadable(self._why(error)) from error
+
+    def _filled(self, statement: str) -> str:
+        seconds = max(1, math.ceil(self.timeout_s))
+        return statement.format(seconds=seconds, milliseconds=seconds * 1000)
+
+    def _engine(self, *, write: bool) -> Engine:
+        from sqlalchemy import create_engine
+        from sqlalchemy.pool import NullPool
+
+        if self._kind == "sqlite":
+            connect = self._file_opener(write=write)
+            return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+        seconds = max(1, math.ceil(self.timeout_s))
+        waits = {"connect_timeout": seconds}
+        if self._kind == "mysql":
+            waits |= {"read_timeout": seconds, "write_timeout": seconds}
+        return create_engine(self._url, poolclass=NullPool, connect_args=waits)
+
+    def _file_opener(self, *, write: bool) -> Callable[[], sqlite3.Connection]:
+        path = self._url.database or ""
+        try:
+            regular = stat.S_ISREG(os.stat(path).st_mode)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise self._unreadable(reason) from error
+        if not regular:
+            raise self._unreadable("it is not a regular file")
+        mode = "rw" if write else "ro"
+        uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode={mode}"
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(
+                uri,
+                uri=True,
+                timeout=max(0.1, self.timeout_s * 0.8),
+                isolation_level=None,
+                check_same_thread=False,
+            )
+
+        return connect
+
+    def _why(self, error: Exception) -> str:
+        """One line of what the driver said, without anything secret."""
+        said = str(getattr(error, "orig", None) or error).strip()
+        said = said.splitlines()[0] if said else type(error).__name__
+        for secret in {str(self._url.password or ""), os.environ.get(PASSWORD, "")} - {""}:
+            said = said.replace(secret, "[hidden]")
+        said = elide(display(said), _SHOWN).rstrip(".")
+        if any(words in said.lower() for words in _TABLES):
+            return f"its tables are not those of a Glance version that is known ({said})"
+        return said
+
+    def _unreadable(self, reason: str) -> StoreUnreadable:
+        return StoreUnreadable(path=self.shown, reason=reason, left=_UNTOUCHED)
+
+
+class _Disposed:
+    """An engine whose connections are closed at the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def text_of(value: Any) -> str:
+    """A column's value as text, whatever its type is in this database; NULL is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)

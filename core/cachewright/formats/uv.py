@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from cachewright.formats.base import Format, Knowledge, References, Rule
 from cachewright.formats.uv_knowledge import UvKnowledge
 from cachewright.formats.uv_layout import RULES, customary_places, looks_like_cache
+from cachewright.formats.uv_sources import Sources
 from cachewright.model import Location
 
 if TYPE_CHECKING:
@@ -34,5 +35,5 @@ class Uv(Format):
                 yield Location(self.name, place, self.title)
 
     def read(self, root: Directory, tree: Tree, references: References) -> Knowledge:
-        del references
-        return UvKnowledge(root, tree)
+        sources = Sources(references.sources, root.path, references.cancel)
+        return UvKnowledge(root, tree, sources, references.cancel)

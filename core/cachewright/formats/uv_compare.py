@@ -20,7 +20,7 @@ _CACHE: Final = b"__pycache__/"
 class Compared:
     """Names of files by what was found out, each sorted.
 
-    ``changed`` differ in digest or size; ``sized`` of them have no digest that could be compared.
+    ``changed`` differ in digest or size; ``cut`` of them are shorter than recorded: both sizes.
     ``bare`` are listed without any digest, ``unknown`` with one that is not computed here,
     ``weak`` fit a digest that is easily forged.  ``compiled`` are byte code that was added.
     """
@@ -72,12 +72,14 @@ def compare(
     cut: dict[bytes, tuple[int, int]] = {}
     fitting = 0
     for name, row in record.rows.items():
+        if name in places:
+            continue  # a RECORD cannot vouch for itself; healed, not even its size is right
         digest = files.get(name)
         if digest is None:
             if name not in strange:
                 found["missing"].append(name)
             continue
-        said = _of_row(row, digest, listed=name in places)
+        said = _of_row(row, digest)
         if said:
             found[said].append(name)
         if said == "changed" and row.size is not None and digest.size < row.size:
@@ -93,12 +95,12 @@ def compare(
     )
 
 
-def _of_row(row: Row, digest: FileDigest, *, listed: bool) -> str:
+def _of_row(row: Row, digest: FileDigest) -> str:
     """What to call a file that is there; empty where it is as recorded."""
     if row.size is not None and row.size != digest.size:
         return "changed"
     if not row.algorithm:
-        return "" if listed else "bare"
+        return "bare"
     if not row.digest or row.algorithm not in digest.values:
         return "unknown"
     if digest.values[row.algorithm] != row.digest:
@@ -111,7 +113,8 @@ def _extras(
 ) -> tuple[list[bytes], list[bytes]]:
     extra: list[bytes] = []
     compiled: list[bytes] = []
-    for name in sorted(files.keys() - record.rows.keys() - set(places)):
+    known = record.rows.keys() | record.doubtful | set(places)
+    for name in sorted(files.keys() - known):
         if any(may_be_unlisted(name, place) for place in places):
             continue
         is_code = name.endswith(_COMPILED) and _CACHE in b"/" + name

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cachewright.formats.base import Entry, GoodCopy, Judgement, Verification
 from cachewright.formats.uv_compare import Compared, compare
 from cachewright.formats.uv_record import Record, RecordDamaged
+from cachewright.formats.uv_titles import Form, Kind
 from cachewright.formats.uv_words import (
     BUILT_AGAIN,
     FAILS,
     FETCHED_AGAIN,
+    RUN,
     consequence,
     listed,
     ok_words,
@@ -33,10 +35,8 @@ from cachewright.model import (
 )
 from cachewright.text import display
 
-if TYPE_CHECKING:
-    from cachewright.formats.uv_titles import Form
-
 _DIGESTS_TOLD: Final = 50
+_FAULTS_TOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,10 @@ def judge_wheel(case: Case) -> Judgement:
         return _damaged_record(case, f"Its RECORD cannot be used: {error}.")
     compared = compare(case.seen.files, record, case.places, strange=case.seen.strange)
     if compared.extra and not record.lists_itself:
-        return _damaged_record(case, "Its RECORD does not even list itself: it was cut short.")
-    return _with_strange(case, _compared(case, record, compared))
+        names = listed(compared.extra)
+        words = f"Its RECORD lists neither itself nor {names}: it was cut short."
+        return _damaged_record(case, words)
+    return _with_strange(case, _with_faults(case, record, _compared(case, record, compared)))
 
 
 def judge_environment(case: Case) -> Judgement:
@@ -93,7 +95,7 @@ def judge_environment(case: Case) -> Judgement:
     compared = compare(
         case.seen.files, record, case.places, strange=case.seen.strange, extras=False
     )
-    return _compared(case, record, compared)
+    return _with_faults(case, record, _compared(case, record, compared))
 
 
 def finding(
@@ -124,8 +126,9 @@ def single(case: Case, one: Finding) -> Judgement:
     return Judgement(EntryVerdict(one.verdict), one.explanation, (one,), case.expected)
 
 
-def offers(case: Case, again: str = FETCHED_AGAIN) -> tuple[RepairOffer, ...]:
+def offers(case: Case) -> tuple[RepairOffer, ...]:
     """Publish a good copy where there is one, else (or if that is preferred) move it away."""
+    again = FETCHED_AGAIN if case.form.kind is Kind.WHEEL else BUILT_AGAIN
     copies = [
         RepairOffer(
             StepKind.REPUBLISH_ENTRY,
@@ -176,22 +179,39 @@ def _damaged_record(case: Case, words: str) -> Judgement:
     return single(case, finding(case, kind, verdict, words, files=case.places[:_DIGESTS_TOLD]))
 
 
+def _with_faults(case: Case, record: Record, judgement: Judgement) -> Judgement:
+    """Rows that say nothing leave their files unjudged, and were not written by uv."""
+    if not record.faults:
+        return judgement
+    shown = "; ".join(record.faults[:_FAULTS_TOLD])
+    more = len(record.faults) - _FAULTS_TOLD
+    rest = f"; and {more} more" if more > 0 else ""
+    words = f"a part of its RECORD cannot be used ({shown}{rest})."
+    verdict = judgement.verdict
+    if verdict is EntryVerdict.OK:
+        verdict = EntryVerdict.UNVERIFIABLE
+    files = case.places[:_DIGESTS_TOLD]
+    one = finding(case, FindingKind.DAMAGED_METADATA, verdict, words, files=files)
+    why = judgement.why if judgement.findings else one.explanation
+    return replace(judgement, verdict=verdict, why=why, findings=(*judgement.findings, one))
+
+
 def _compared(case: Case, record: Record, compared: Compared) -> Judgement:
     verdict = compared.verdict
     if not compared.wrong:
         return _as_recorded(case, compared)
     words = [wrong_words(compared)]
-    if len(case.form.infos) == 1:
+    if case.form.kind is Kind.ENVIRONMENT:
+        words.append(RUN)
+    else:
         words.append(consequence(compared, case.entry.title, case.form.infos[0]))
     words.append(shared_words(case.links(compared.changed), compared.changed))
-    again = offers(case) if len(case.form.infos) == 1 else offers(case, BUILT_AGAIN)
     one = finding(
         case,
         compared.kind,
         verdict,
         " ".join(filter(None, words)),
         files=compared.wrong,
-        repairs=again,
     )
     return single(case, _with_digests(case, one, record, compared.changed))
 

@@ -23,16 +23,29 @@ from cachewright.formats.base import (
     StagingPlace,
     Verification,
 )
+from cachewright.formats.uv_built import judge_built
+from cachewright.formats.uv_copies import read_wheel
+from cachewright.formats.uv_findings import Records
 from cachewright.formats.uv_judge import Case, judge_environment, judge_wheel
 from cachewright.formats.uv_layout import GATE, ROOT_LOCK
-from cachewright.formats.uv_record import LIMIT, Record, RecordDamaged, algorithms_in, read_record
+from cachewright.formats.uv_record import (
+    LIMIT,
+    Record,
+    RecordDamaged,
+    Row,
+    algorithms_in,
+    read_record,
+)
+from cachewright.formats.uv_references import Reference as UvReference
 from cachewright.formats.uv_references import References
-from cachewright.formats.uv_titles import Called, Form, Kind, called, form_of
+from cachewright.formats.uv_sources import Copy, Sources, Wanted, release_of
+from cachewright.formats.uv_titles import DIST_INFO, Called, Form, Kind, called, form_of
 from cachewright.model import EntryVerdict, ExpectedDigest, Finding, LockKind
 from cachewright.text import display
 
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
+    from cachewright.model import CancelToken
     from cachewright.storage.anchored import Directory
 
 _TYPE_BITS: Final = 0o170000
@@ -42,9 +55,13 @@ _NOTHING: Final = "Its RECORD vouches for its files; no pointer tells the digest
 class UvKnowledge(Knowledge):
     """Joins the inventory with links, pointers and, once it is asked to judge, RECORDs."""
 
-    def __init__(self, root: Directory, tree: Tree) -> None:
+    def __init__(self, root: Directory, tree: Tree, sources: Sources, cancel: CancelToken) -> None:
         self._root = root
         self._tree = tree
+        self._sources = sources
+        self._cancel = cancel
+        self._believed: dict[bytes, list[Copy]] = {}
+        self._wanted: frozenset[str] | None = None
         self._references = References(root, tree)
         self._forms: dict[bytes, Form] = {}
         self.entries = self._read_entries()
@@ -65,6 +82,11 @@ class UvKnowledge(Knowledge):
 
     def algorithms(self) -> frozenset[str]:
         """Every digest that a RECORD asks for; SHA-256 alone nearly always."""
+        if self._wanted is None:
+            self._wanted = frozenset(self._asked_for())
+        return self._wanted
+
+    def _asked_for(self) -> set[str]:
         wanted = {"sha256"}
         for entry in self.entries:
             for info in self._forms[entry.relative].infos:
@@ -73,7 +95,7 @@ class UvKnowledge(Knowledge):
                 except (CachewrightError, OSError):
                     continue
                 wanted |= algorithms_in(content)
-        return frozenset(wanted)
+        return wanted
 
     def expected(self, entry: Entry) -> Expected:
         """The digests of the wheel as it was downloaded; RECORDs are read only to judge."""
@@ -102,19 +124,42 @@ class UvKnowledge(Knowledge):
         if form.kind is Kind.ENVIRONMENT:
             return judge_environment(case)
         if form.kind is Kind.BUILT:
-            return Judgement(EntryVerdict.UNVERIFIABLE, "uv records no digest of it.")
-        return judge_wheel(case)
+            return judge_built(
+                case, lambda: read_wheel(case.path, frozenset({"sha256"}), self._cancel)
+            )
+        return self._as_copied(entry, seen) or self._judge_wheel(case)
+
+    def _judge_wheel(self, case: Case) -> Judgement:
+        """A wheel whose own RECORD is wrong is unpacked like that: the wheel itself tells."""
+        judgement = judge_wheel(case)
+        if judgement.verdict is EntryVerdict.OK:
+            return judgement
+        return self._as_copied(case.entry, case.seen) or judgement
+
+    def _as_copied(self, entry: Entry, seen: Verification) -> Judgement | None:
+        """Good if it is, file by file, a copy that was believed before."""
+        for copy in self._believed.get(entry.relative, ()):
+            good = copy.files()
+            same = not seen.strange and good.keys() == seen.files.keys()
+            if same and all(seen.files[name].sha256 == good[name].sha256 for name in good):
+                why = f"It is file by file what {display(copy.path)} holds: {copy.proof}."
+                return Judgement(EntryVerdict.OK, why, (), self._of_wheel(entry))
+        return None
 
     def _record(self, entry: Entry, form: Form, seen: Verification) -> Record:
         """All rows of all RECORDs that were hashed; ``RecordDamaged`` says why not."""
-        rows = {}
+        rows: dict[bytes, Row] = {}
+        faults: list[str] = []
+        doubtful: set[bytes] = set()
         whole = True
         for info in form.infos:
             place = info + b"/RECORD"
             record = read_record(self._content(entry, place, seen), place)
             rows.update(record.rows)
+            faults += record.faults
+            doubtful |= record.doubtful
             whole = whole and record.lists_itself
-        return Record(rows, whole)
+        return Record(rows, whole, tuple(faults), frozenset(doubtful))
 
     def _content(self, entry: Entry, place: bytes, seen: Verification) -> bytes:
         """The RECORD's bytes, which must be those that were hashed."""
@@ -137,8 +182,45 @@ class UvKnowledge(Knowledge):
         return int(tree.nlink[files].max()) if len(files) else 1
 
     def copies(self, entry: Entry) -> Sequence[GoodCopy]:
-        del entry
-        return ()
+        if entry.relative not in self._believed:
+            form = self._forms[entry.relative]
+            found: list[Copy] = []
+            if form.kind is Kind.WHEEL:
+                found += self._sources.copies(self._what_is_wanted(entry, form), self.algorithms())
+            self._believed[entry.relative] = found
+        return self._believed[entry.relative]
+
+    def _what_is_wanted(self, entry: Entry, form: Form) -> Wanted:
+        """By what the entry holds and what is recorded of it."""
+        references = self._references.of(entry.relative)
+        pointers = self._references.pointers(entry.relative)
+        named = [(one.package, one.version) for one in references if one.package]
+        stems = [info.removesuffix(DIST_INFO) for info in form.infos]
+        stems += [b"-".join((name.replace(b"-", b"_"), version)) for name, version in named]
+        return Wanted(
+            release=release_of(stems[0]) if stems else (b"", b""),
+            hashes=frozenset(
+                pointer.hashes["sha256"] for _at, pointer in pointers if "sha256" in pointer.hashes
+            ),
+            record=self._own_record(entry, form),
+            stems=[one.stem for one in references if one.in_wheels],
+            built=next(filter(None, map(self._built, references)), None),
+        )
+
+    def _own_record(self, entry: Entry, form: Form) -> Record | None:
+        """The entry's RECORD as it lies there now, if it can be used at all."""
+        if len(form.infos) != 1:
+            return None
+        place = form.infos[0] + b"/RECORD"
+        try:
+            return read_record(self._root.read(entry.relative + b"/" + place, LIMIT), place)
+        except (CachewrightError, OSError, RecordDamaged):
+            return None
+
+    def _built(self, reference: UvReference) -> bytes | None:
+        """The wheel beside a link, from which uv unpacked what the link names."""
+        relative = reference.stem + b".whl"
+        return self._root.where(relative) if relative in self._forms else None
 
     def locks(self) -> Sequence[LockPlace]:
         rows = self._tree.rows_with_role(Role.LOCK).tolist()
@@ -169,7 +251,9 @@ class UvKnowledge(Knowledge):
         return GATE
 
     def findings(self) -> Iterable[Finding]:
-        return ()
+        """About links, pointers and archives as such, and sources that could not be used."""
+        yield from self._sources.findings
+        yield from Records(self._root, self._tree, self._references, self.entries).findings()
 
 
 def _entry(relative: bytes, row: int, named: Called, *, unique: bool) -> Entry:

@@ -47,10 +47,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All rows by name relative to the entry.  ``lists_itself``: only a whole one does."""
+    """All rows by name relative to the entry.  ``lists_itself``: only a whole one does.
+    ``faults`` say what is wrong with rows that cannot be used; ``doubtful`` are names that such
+    rows speak of, as far as they speak of one."""
 
     rows: Mapping[bytes, Row]
     lists_itself: bool
+    faults: tuple[str, ...] = ()
+    doubtful: frozenset[bytes] = frozenset()
+
+
+class _FaultyRow(ValueError):
+    """One row that says nothing; the others may."""
 
 
 def read_record(content: bytes, place: bytes) -> Record:
@@ -62,14 +70,26 @@ def read_record(content: bytes, place: bytes) -> Record:
     """
     base = os.path.dirname(os.path.dirname(place))
     rows: dict[bytes, Row] = {}
+    faults: list[str] = []
+    doubtful: set[bytes] = set()
     for number, line in _lines(content):
-        name = _name(line[0], base, number)
-        row = _row(line, number)
-        if rows.setdefault(name, row) != row:
-            raise RecordDamaged(f"it lists {_shown(line[0])} twice, differently")
-    if not rows:
+        name = b""
+        try:
+            name = _name(line[0], base)
+            _add(rows, name, _row(line))
+        except _FaultyRow as fault:
+            faults.append(f"line {number}: {fault}")
+            doubtful.add(name)
+    if not rows and not faults:
         raise RecordDamaged("it is empty")
-    return Record(rows, place in rows)
+    for name in doubtful:
+        rows.pop(name, None)
+    return Record(rows, place in rows, tuple(faults), frozenset(doubtful))
+
+
+def _add(rows: dict[bytes, Row], name: bytes, row: Row) -> None:
+    if rows.setdefault(name, row) != row:
+        raise _FaultyRow(f"{_shown(display(name))} is listed twice, differently")
 
 
 def may_be_unlisted(name: bytes, place: bytes) -> bool:
@@ -95,50 +115,51 @@ def _lines(content: bytes) -> Iterable[tuple[int, list[str]]]:
         for line in reader:
             if not line:
                 continue
-            if len(line) > _COLUMNS:
-                raise RecordDamaged(f"line {reader.line_num} has {len(line)} columns instead of 3")
             yield reader.line_num, line + [""] * (_COLUMNS - len(line))
     except csv.Error as error:
         raise RecordDamaged(f"line {reader.line_num} is no CSV ({error})") from None
 
 
-def _name(path: str, base: bytes, number: int) -> bytes:
+def _name(path: str, base: bytes) -> bytes:
     if not path:
-        raise RecordDamaged(f"line {number} names no file")
-    if path.startswith(("/", "\\")) or path[1:3] in {":\\", ":/"}:
-        raise RecordDamaged(f"line {number} names a file outside the archive: {_shown(path)}")
+        raise _FaultyRow("no file is named")
     name = os.path.normpath(os.path.join(base, path.encode("utf-8")))
-    if name in {b".", b".."} or name.startswith(b"../"):
-        raise RecordDamaged(f"line {number} names a file outside the archive: {_shown(path)}")
+    elsewhere = path.startswith(("/", "\\")) or path[1:3] in {":\\", ":/"}
+    if elsewhere or name in {b".", b".."} or name.startswith(b"../"):
+        raise _FaultyRow(f"{_shown(path)} lies outside the archive")
     return name
 
 
-def _row(line: list[str], number: int) -> Row:
-    _path, spelled, length = line
+def _row(line: list[str]) -> Row:
+    path, spelled, length, *more = line
+    if more:
+        raise _FaultyRow(f"{_shown(path)} has {len(line)} columns instead of 3")
     if length and not _SIZE.fullmatch(length):
-        raise RecordDamaged(f"line {number} has a size that is no number: {_shown(length)}")
+        raise _FaultyRow(f"the size of {_shown(path)} is no number: {_shown(length)}")
     size = int(length) if length else None
     if not spelled:
         return Row("", "", size)
-    algorithm, separator, value = spelled.partition("=")
+    algorithm, _separator, value = spelled.partition("=")
     algorithm = algorithm.lower()
-    if not separator or not value:
-        raise RecordDamaged(f"line {number} has a digest that is none: {_shown(spelled)}")
+    if not value:
+        raise _FaultyRow(f"the digest of {_shown(path)} is none: {_shown(spelled)}")
     if algorithm not in STRONG | WEAK:
         return Row(algorithm, "", size)
-    return Row(algorithm, _hex(algorithm, value, number), size)
+    digest = _hex(algorithm, value)
+    if not digest:
+        raise _FaultyRow(f"the digest of {_shown(path)} is none: {_shown(spelled)}")
+    return Row(algorithm, digest, size)
 
 
-def _hex(algorithm: str, value: str, number: int) -> str:
+def _hex(algorithm: str, value: str) -> str:
+    """Empty where it is no digest of that kind."""
     length = hashlib.new(algorithm, usedforsecurity=False).digest_size
     stem = value.rstrip("=")
     try:
         raw = base64.b64decode(stem + "=" * (-len(stem) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) != length:
-        raise RecordDamaged(f"line {number} has a digest that is none: {_shown(value)}")
-    return raw.hex()
+        return ""
+    return raw.hex() if len(raw) == length else ""
 
 
 def _shown(text: str) -> str:

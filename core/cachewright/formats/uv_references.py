@@ -99,6 +99,11 @@ class References:
         """Whatever refers to the archive at this path below the root."""
         return self._by_archive.get(archive, ())
 
+    def named_at(self, relative: bytes) -> Reference:
+        """The reference that a record belongs to, by its place; a new one where there is none."""
+        stem, suffix = os.path.splitext(relative)
+        return self._stems.get(stem if suffix in _SUFFIXES else relative) or Reference(stem)
+
     def pointers(self, archive: bytes) -> Iterator[tuple[bytes, Pointer]]:
         """The pointers that name it, with their paths."""
         for reference in self.of(archive):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DIST_INFO: Final = b".dist-info"
 _ENVIRONMENT_MARK: Final = b"pyvenv.cfg"
 _PYTHON: Final = re.compile(rb"python[0-9.]+t?")
+_REVISION: Final = re.compile(
+    rb"(sdists|built-wheels)-v[0-9]+/(pypi|index/[^/]+)/(?P<name>[^/]+)/(?P<version>[^/]+)/revision"
+)
 _TAGS: Final = 3
 _SHOWN: Final = 3
 
@@ -120,6 +123,9 @@ def release(info: bytes) -> str:
 
 def of_reference(one: Reference) -> str:
     """The package and version that a link or pointer is about."""
+    revision = _REVISION.fullmatch(one.stem)
+    if revision:
+        return display(revision["name"] + b" " + revision["version"])
     if one.is_environment or not one.package:
         return display(one.stem)
     return f"{display(one.package.replace(b'_', b'-'))} {display(one.version)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 _NAMED: Final = 5
 
 SERVED: Final = "uv never looks at these digests, so every new environment gets it as it is."
+RUN: Final = "uv never looks at these digests, so the tool runs with it as it is."
 FAILS: Final = "uv cannot install the package from it."
 FETCHED_AGAIN: Final = (
     "uv fetches the wheel again when it is next needed; what is moved can be put back from "
@@ -103,7 +103,3 @@ def shared_words(links: int, names: Sequence[bytes]) -> str:
         f"{what} {verb} hard-linked from {places}, most likely virtual environments: they share "
         "the very same bytes, and a repair here leaves them as they are."
     )
-
-
-def source_words(path: bytes, proof: str) -> str:
-    return f"A good copy is at hand in {display(os.path.basename(path))}: {proof}."

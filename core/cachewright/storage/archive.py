@@ -201,6 +201,15 @@ class ZipContent:
         set_directory_modes(staging, modes.items())
         return digests
 
+    def read(self, name: bytes, limit: int, cancel: Cancellable) -> bytes:
+        """A regular file's content; ``SourceUnusable`` where there is none, or it is larger."""
+        for member, info in self._infos:
+            if member.name == name and not member.directory:
+                if member.size > limit:
+                    raise self._unusable(f"a member is larger than {limit} bytes")
+                return b"".join(self._blocks(member, info, cancel))
+        raise self._unusable("a member is missing")
+
     def whole_digest(self, cancel: Cancellable) -> str:
         """SHA-256 of the archive file itself, in hex (what Terraform writes as ``zh:``)."""
         whole = hashlib.sha256()

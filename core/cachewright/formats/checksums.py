@@ -83,7 +83,7 @@ def is_listed(root: Directory) -> bool:
     Sidecars alone must be more than a few among other files, and none of this makes a working
     copy of a source tree a place of checksums, unless a list is at its very top.
     """
-    top, folders = _inside(root, b"")
+    top, folders = names_inside(root, b"")
     if BAG in top:
         return _declares(root, BAG)
     if _fits(root, b"", top):
@@ -91,13 +91,13 @@ def is_listed(root: Directory) -> bool:
     if any(NOT_ENTERED.fullmatch(one) for one in folders):
         return False
     for folder in sorted(folders)[:_FOLDERS_READ]:
-        names, _folders = _inside(root, folder)
+        names, _folders = names_inside(root, folder)
         if (BAG in names and _declares(root, joined(folder, BAG))) or _fits(root, folder, names):
             return True
     return False
 
 
-def _inside(root: Directory, relative: bytes) -> tuple[frozenset[bytes], frozenset[bytes]]:
+def names_inside(root: Directory, relative: bytes) -> tuple[frozenset[bytes], frozenset[bytes]]:
     """Some names of files and of directories in a directory."""
     files: set[bytes] = set()
     folders: set[bytes] = set()

@@ -1,0 +1,242 @@
+"""What is known of one hand-over folder (the contract's ``Knowledge``)."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cachewright.formats import checksums_words, handoff_holes, handoff_words
+from cachewright.formats.base import (
+    Entry,
+    Expected,
+    GoodCopy,
+    Judgement,
+    Knowledge,
+    References,
+    Role,
+    Verification,
+)
+from cachewright.formats.checksums_claims import (
+    Claims,
+    Names,
+    metadata_rows,
+    read_lists,
+    unique_names,
+)
+from cachewright.formats.checksums_copies import candidates, find_copies
+from cachewright.formats.checksums_judge import Case, expected_of
+from cachewright.formats.checksums_places import kind_of
+from cachewright.formats.handoff_holes import Filling
+from cachewright.formats.handoff_judge import Signs, judge
+from cachewright.formats.handoff_manifests import MANIFESTS, read_manifest
+from cachewright.formats.handoff_names import (
+    CONTROL_WRITERS,
+    CONTROLS,
+    MARKER_LIMIT,
+    Marked,
+    Temporary,
+    marked,
+    temporary,
+)
+from cachewright.locks import filesystems
+from cachewright.model import Finding
+from cachewright.text import display
+
+if TYPE_CHECKING:
+    from cachewright.inventory.tree import Tree
+    from cachewright.storage.anchored import Directory
+
+_Markers = dict[Marked, list[tuple[bytes, int]]]
+"""Markers, each with its row, by what they vouch for."""
+
+
+class HandoffKnowledge(Knowledge):
+    """Joins the inventory with sidecars, manifests, markers and writers' notes.
+
+    How far files are filled is looked at when this is made: reading a file may hide it.
+    """
+
+    def __init__(self, root: Directory, tree: Tree, references: References) -> None:
+        self._root = root
+        self._tree = tree
+        self._references = references
+        self._names = Names(root, tree)
+        self._kind = filesystems.facts(root).type
+        metadata = [row for row in metadata_rows(tree) if not self._is_plain_file(row)]
+        self._claims = self._read_claims(metadata)
+        self._markers, self._orphans = self._read_markers(metadata)
+        self._controls = self._read_controls(metadata)
+        self.entries = self._read_entries(frozenset(metadata))
+        self._fillings = {one.row: self._filling(one) for one in self.entries}
+
+    def _is_plain_file(self, row: int) -> bool:
+        """Whether it only has the name of a marker or of a writer's note."""
+        path, tree = self._tree.path(row), self._tree
+        if marked(path) is not None:
+            return int(tree.size[row]) > MARKER_LIMIT
+        found = CONTROLS.fullmatch(path)
+        return found is not None and not self._names.is_file(found["subject"])
+
+    def _read_claims(self, rows: Sequence[int]) -> Claims:
+        claims = read_lists(self._root, self._names, rows)
+        for row in rows:
+            name, path = self._tree.name(row), self._tree.path(row)
+            if kind_of(name) is None and MANIFESTS.fullmatch(name):
+                read_manifest(self._root, self._names, path, claims)
+        return claims
+
+    def _read_markers(self, rows: Sequence[int]) -> tuple[_Markers, list[bytes]]:
+        """Markers with their row by what they vouch for, and those that vouch for nothing that
+        is here."""
+        found: _Markers = defaultdict(list)
+        orphans: list[bytes] = []
+        for row in rows:
+            path = self._tree.path(row)
+            marker = marked(path)
+            if marker is None:
+                continue
+            subjects = [marker] if marker.directory else self._subjects(row, marker.subject)
+            for one in subjects:
+                found[one].append((path, row))
+            if not subjects:
+                orphans.append(path)
+        return found, orphans
+
+    def _subjects(self, row: int, subject: bytes) -> list[Marked]:
+        """The file of that name, or those that differ from it by their ending only:
+        ``data.done`` speaks of ``data.csv``, too."""
+        if self._names.is_file(subject):
+            return [Marked(subject)]
+        tree = self._tree
+        beside = (one for one in tree.children(tree.parent_of(row) or 0) if one != row)
+        paths = (tree.path(one) for one in beside if tree.is_file(one))
+        return [Marked(one) for one in paths if one.rpartition(b".")[0] == subject]
+
+    def _read_controls(self, rows: Sequence[int]) -> dict[bytes, tuple[bytes, str]]:
+        found: dict[bytes, tuple[bytes, str]] = {}
+        for row in rows:
+            path = self._tree.path(row)
+            control = CONTROLS.fullmatch(path)
+            if control is not None:
+                writer = next(
+                    name for ending, name in CONTROL_WRITERS.items() if ending in path[-20:]
+                )
+                found[control["subject"]] = (path, writer)
+        return found
+
+    def _read_entries(self, metadata: frozenset[int]) -> tuple[Entry, ...]:
+        tree = self._tree
+        rows = [*np.flatnonzero(tree.role == Role.ENTRY).tolist()]
+        rows += [row for row in metadata_rows(tree) if row not in metadata]
+        places = {tree.path(row): row for row in rows if tree.is_file(row)}
+        paths = sorted(places)
+        names = unique_names(paths, {path: display(path) for path in paths})
+        return tuple(self._entry(path, names[path], places[path]) for path in paths)
+
+    def _entry(self, path: bytes, name: str, row: int) -> Entry:
+        directory, _, last = path.rpartition(b"/")
+        said = [display(directory)] if directory else []
+        found = temporary(path)
+        title = display(last)
+        if found is not None and (found.certain or self._claims.of(found.final)):
+            title = display(os.path.basename(found.final))
+            said.append(f"unfinished: {display(last)}")
+        return Entry(name, title, " · ".join(said), path, row, single=True)
+
+    def _filling(self, entry: Entry) -> Filling | None:
+        tree, row = self._tree, entry.row
+        if not int(tree.size[row]):
+            return Filling(0)
+        place = (int(tree.device[row]), int(tree.inode[row]))
+        return handoff_holes.look(self._root, entry.relative, place, self._kind)
+
+    def algorithms(self) -> frozenset[str] | None:
+        return self._claims.algorithms or None
+
+    def expected(self, entry: Entry) -> Expected:
+        claims = expected_of(self._claims.of(entry.relative), self._root.where)
+        missing = "" if claims else "No digest of it is recorded in this folder."
+        return Expected(whole=claims, missing=missing)
+
+    def records(self, entry: Entry) -> Sequence[bytes]:
+        found = temporary(entry.relative)
+        of_final = self._claims.sources(found.final) if found else ()
+        return (*self._claims.sources(entry.relative), *of_final)
+
+    def while_written(self, entry: Entry) -> str:
+        return handoff_words.while_written(self._filling(entry), temporary(entry.relative))
+
+    def judge(self, entry: Entry, seen: Verification) -> Judgement:
+        case = Case(
+            entry=entry,
+            path=self._root.where(entry.relative),
+            claims=self._claims.of(entry.relative),
+            seen=seen,
+            where=self._root.where,
+            copies=lambda: self.copies(entry),
+        )
+        return judge(case, self._signs(entry))
+
+    def _signs(self, entry: Entry) -> Signs:
+        path, found = entry.relative, temporary(entry.relative)
+        markers = self._markers_of(path)
+        changed = int(self._tree.mtime_ns[entry.row])
+        older = (one for one, row in markers if int(self._tree.mtime_ns[row]) < changed)
+        return Signs(
+            filling=self._fillings.get(entry.row),
+            temporary=found,
+            final_is_there=found is not None and self._names.is_file(found.final),
+            of_final=self._claims.of(found.final) if found else (),
+            control=self._controls.get(path),
+            markers=tuple(one for one, _row in markers),
+            older=tuple(older),
+        )
+
+    def _markers_of(self, path: bytes) -> list[tuple[bytes, int]]:
+        """Those of the file itself, and of the directory that it lies in."""
+        around = Marked(os.path.dirname(path), directory=True)
+        return [*self._markers.get(Marked(path), ()), *self._markers.get(around, ())]
+
+    def copies(self, entry: Entry) -> Sequence[GoodCopy]:
+        row, tree = entry.row, self._tree
+        own = None if row < 0 else (int(tree.device[row]), int(tree.inode[row]))
+        places = candidates(self._references.sources, entry.relative)
+        claims = self._claims.of(entry.relative)
+        return list(find_copies(places, claims, own, self._references.cancel))
+
+    def findings(self) -> Iterable[Finding]:
+        for about in self._claims.lists:
+            found = checksums_words.of_list(self._root.where(about.relative), about)
+            if found is not None:
+                yield found
+        for marker in self._orphans:
+            yield handoff_words.orphan(self._root.where(marker), marker)
+        yield from self._missing()
+
+    @cached_property
+    def _unfinished(self) -> frozenset[bytes]:
+        """The final names of the files that are on their way."""
+        every: Iterable[Temporary | None] = (temporary(one.relative) for one in self.entries)
+        return frozenset(one.final for one in every if one is not None)
+
+    def _missing(self) -> Iterable[Finding]:
+        """Sidecars without their file are left behind; what a manifest names should be here,
+        unless it is on its way."""
+        alone: set[bytes] = set()
+        for path in self._claims.by_file:
+            if self._names.exists(path) or path in self._unfinished:
+                continue
+            sources = self._claims.sources(path)
+            lists = [one for one in sources if not one.startswith(path + b".")]
+            if lists:
+                where = self._root.where(path)
+                yield checksums_words.missing(display(path), where, lists, ())
+            else:
+                alone.update(sources)
+        for source in sorted(alone):
+            yield handoff_words.orphan(self._root.where(source), source)

@@ -5,7 +5,7 @@ A digest decides where there is one.  Everything else can only show that a file 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -39,9 +39,12 @@ class Signs:
     ``temporary`` is what its name tells.  ``of_final`` are the claims about the name that it is
     to get.  ``control`` is a writer's own note beside it that it is not finished, with the
     writer's name.  ``markers`` promise that it is; ``older`` are those the file outlived.
+    ``no_writer`` asks the kernel, when called, whether nobody on this computer has it open for
+    writing; None where it cannot tell.
     """
 
     filling: Filling | None
+    no_writer: Callable[[], bool | None]
     temporary: Temporary | None = None
     final_is_there: bool = False
     of_final: Sequence[Claim] = ()
@@ -57,12 +60,32 @@ def judge(case: digests.Case, signs: Signs) -> Judgement:
     if by_digest is not None and by_digest.verdict in {EntryVerdict.OK, EntryVerdict.DISPUTED}:
         return _by_digest(by_digest, signs)
     reasons = _reasons(case, signs)
+    bad = by_digest or _longer(case, signs)
+    if not reasons and bad is None:
+        return _unverifiable(case, signs)
+    alone = signs.no_writer()
+    if alone is False:
+        return _written(case, signs)
     if reasons:
-        return _incomplete(case, signs, reasons, by_digest)
-    if by_digest is not None:
-        return by_digest
-    longer = _longer(case, signs)
-    return longer if longer is not None else _unverifiable(case, signs)
+        return _incomplete(case, signs, reasons, by_digest, alone)
+    return bad or _unverifiable(case, signs)
+
+
+def _written(case: digests.Case, signs: Signs) -> Judgement:
+    """Somebody writes to it who does not show in the list of processes."""
+    said = [
+        "A process that cannot be named from here has it open for writing.",
+        words.while_written(signs.filling, signs.temporary),
+    ]
+    finding = Finding(
+        kind=FindingKind.BUSY_ENTRY,
+        severity=Severity.NOTICE,
+        verdict=EntryVerdict.BUSY,
+        subject=case.entry.name,
+        path=case.path,
+        explanation=words.joined_words(said),
+    )
+    return Judgement(EntryVerdict.BUSY, finding.explanation, (finding,))
 
 
 def _by_digest(judgement: Judgement, signs: Signs) -> Judgement:
@@ -99,9 +122,13 @@ def _reasons(case: digests.Case, signs: Signs) -> list[str]:
 
 
 def _incomplete(
-    case: digests.Case, signs: Signs, reasons: list[str], by_digest: Judgement | None
+    case: digests.Case,
+    signs: Signs,
+    reasons: list[str],
+    by_digest: Judgement | None,
+    alone: bool | None,
 ) -> Judgement:
-    said = ["It is not whole, and nobody who could be inspected is writing to it.", *reasons]
+    said = [words.gone(alone), *reasons]
     filling = signs.filling
     if _fits_final(case, signs):
         said.append("Its content is already that of the finished file; only the name is missing.")
@@ -120,7 +147,10 @@ def _incomplete(
         subject=case.entry.name,
         path=case.path,
         explanation=explanation,
-        evidence=() if whole is None else words.range_evidence(whole),
+        evidence=(
+            *(() if whole is None else words.range_evidence(whole)),
+            words.writer_evidence(alone),
+        ),
         repairs=_repairs(case),
         expected=digests.expected_of(case.claims, case.where),
     )

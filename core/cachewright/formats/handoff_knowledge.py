@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cachewright.errors import CachewrightError
 from cachewright.formats import checksums_words, handoff_holes, handoff_words
 from cachewright.formats.base import (
     Entry,
@@ -43,6 +44,7 @@ from cachewright.formats.handoff_names import (
     marked,
     temporary,
 )
+from cachewright.holders import no_writer
 from cachewright.locks import filesystems
 from cachewright.model import Finding
 from cachewright.text import display
@@ -66,7 +68,7 @@ class HandoffKnowledge(Knowledge):
         self._tree = tree
         self._references = references
         self._names = Names(root, tree)
-        self._kind = filesystems.facts(root).type
+        self._filesystem = filesystems.facts(root)
         metadata = [row for row in metadata_rows(tree) if not self._is_plain_file(row)]
         self._claims = self._read_claims(metadata)
         self._markers, self._orphans = self._read_markers(metadata)
@@ -153,7 +155,7 @@ class HandoffKnowledge(Knowledge):
         if not int(tree.size[row]):
             return Filling(0)
         place = (int(tree.device[row]), int(tree.inode[row]))
-        return handoff_holes.look(self._root, entry.relative, place, self._kind)
+        return handoff_holes.look(self._root, entry.relative, place, self._filesystem.type)
 
     def algorithms(self) -> frozenset[str] | None:
         return self._claims.algorithms or None
@@ -189,6 +191,7 @@ class HandoffKnowledge(Knowledge):
         older = (one for one, row in markers if int(self._tree.mtime_ns[row]) < changed)
         return Signs(
             filling=self._fillings.get(entry.row),
+            no_writer=lambda: self._no_writer(entry),
             temporary=found,
             final_is_there=found is not None and self._names.is_file(found.final),
             of_final=self._claims.of(found.final) if found else (),
@@ -196,6 +199,23 @@ class HandoffKnowledge(Knowledge):
             markers=tuple(one for one, _row in markers),
             older=tuple(older),
         )
+
+    def _no_writer(self, entry: Entry) -> bool | None:
+        """What the kernel knows; of a file system with a server behind it, it does not."""
+        if not self._filesystem.local:
+            return None
+        try:
+            fd = self._root.open_file(entry.relative)
+        except (OSError, CachewrightError):
+            return None
+        try:
+            found = os.fstat(fd)
+            tree, row = self._tree, entry.row
+            if (found.st_dev, found.st_ino) != (int(tree.device[row]), int(tree.inode[row])):
+                return None
+            return no_writer(fd)
+        finally:
+            os.close(fd)
 
     def _markers_of(self, path: bytes) -> list[tuple[bytes, int]]:
         """Those of the file itself, and of the directory that it lies in."""

@@ -63,6 +63,21 @@ def range_evidence(filling: Filling) -> tuple[Evidence, ...]:
     )
 
 
+def gone(alone: bool | None) -> str:
+    """That nobody goes on with an unfinished file, and how sure that is."""
+    who = "nobody on this computer" if alone else "nobody who could be inspected"
+    return f"It is not whole, and {who} is writing to it."
+
+
+def writer_evidence(alone: bool | None) -> Evidence:
+    """The kernel's answer; one on another computer it does not know."""
+    if alone:
+        said = "The kernel says that nobody on this computer has it open for writing."
+        return Evidence("writers", Says.DEAD, said)
+    said = "The kernel could not be asked whether anybody has it open for writing."
+    return Evidence("writers", Says.UNKNOWN, said)
+
+
 def while_written(filling: Filling | None, found: Temporary | None) -> str:
     """What is to be told of a file while somebody writes to it."""
     said = [] if found is None else [unfinished_name(found, final_is_there=False)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from cachewright.holders.leases import sole_opener
+from cachewright.holders.leases import no_writer, sole_opener
 from cachewright.holders.pins import Pins, pinned
 from cachewright.holders.survey import Hold, KernelLock, Survey, merged
 
@@ -36,6 +36,7 @@ __all__ = [
     "kernel_locks",
     "look_around",
     "merged",
+    "no_writer",
     "pinned",
     "process",
     "read_table",

@@ -30,12 +30,27 @@ def sole_opener(fd: int) -> bool | None:
     return alone
 
 
+def no_writer(fd: int) -> bool | None:
+    """Whether nobody has the file that ``fd`` reads open, or mapped, for writing; readers do not
+    count.  Answers, limits and rules as for ``sole_opener``: a read lease is granted only while
+    no description that could write exists, and nobody but a writer has to wait while it lasts.
+    """
+    free = _take(fd, reading=True)
+    if free:
+        drop_lease(fd)
+    return free
+
+
 def take_lease(fd: int) -> bool | None:
     """The same answer as ``sole_opener``; after True the lease is kept.
 
     Until ``drop_lease``, or until ``fd`` is closed, whoever opens the file waits (at most the
     kernel's lease-break-time, 45 s; a non-blocking open fails), this process included.
     """
+    return _take(fd, reading=False)
+
+
+def _take(fd: int, *, reading: bool) -> bool | None:
     if sys.platform != "linux":
         return None
     import fcntl
@@ -44,7 +59,7 @@ def take_lease(fd: int) -> bool | None:
         # Who opens the file in between makes the kernel signal us, by default with SIGIO, which
         # kills.  SIGURG is ignored unless a program asks for it.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK if reading else fcntl.F_WRLCK)
     except OSError as error:
         return False if error.errno == errno.EAGAIN else None
     return True

@@ -132,3 +132,27 @@ print(sorted(answers))
     assert (said.returncode, said.stdout) == (0, b"[False, True]\n")
     one.end()
     assert one.process.returncode == 0
+
+
+def ask_for_writers(place: Path) -> bool | None:
+    fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return holders.no_writer(fd)
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_only_who_may_write_is_a_writer(way: str, place: Path, other: Starter) -> None:
+    assert ask_for_writers(place) is True
+    one = other(WAYS[way], place)
+    assert ask_for_writers(place) is ("writ" not in way)
+    one.end()
+    assert ask_for_writers(place) is True
+
+
+def test_asking_for_writers_leaves_no_lease_behind(place: Path) -> None:
+    fd = os.open(place, os.O_RDONLY)
+    assert holders.no_writer(fd) is True
+    assert fcntl.fcntl(fd, fcntl.F_GETLEASE) == fcntl.F_UNLCK
+    os.close(fd)

@@ -178,3 +178,13 @@ class AnswerLost(CachewrightError):
 class LockThere(Refused):
     """{path} was left untouched: a lock is there again. The released one stays in the
     journal, and can be put back once the place is free."""
+
+
+class BaselineExists(Refused):
+    """{path} has a baseline of {date} already, which was kept. Put a new one in its place with
+    --replace."""
+
+
+class BaselineUnusable(CachewrightError):
+    """The baseline {path} cannot be used: {reason}. It was left as it is; put a new one in its
+    place with --replace."""

@@ -15,6 +15,10 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("cachewright.cli.plan:plan", "Write down the repairs that the findings allow."),
     "repair": ("cachewright.cli.repair:repair", "Run a plan; a dry run unless --apply is given."),
     "publish": ("cachewright.cli.publish:publish", "Replace one entry by a good copy, atomically."),
+    "baseline": (
+        "cachewright.cli.baseline:baseline",
+        "Record what a cache holds, to be compared with later.",
+    ),
     "quarantine": (
         "cachewright.cli.quarantine:quarantine",
         "List, put back or delete what is kept.",

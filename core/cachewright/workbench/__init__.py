@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cachewright import holders
+from cachewright.baseline import Baseline, Baselines
 from cachewright.diagnosis.locks import offer_of
 from cachewright.errors import NotACache, RootUnreadable, RootVanished
 from cachewright.formats.registry import by_name, formats, recognise
@@ -23,6 +24,7 @@ from cachewright.repair.releasing import unconditionally
 from cachewright.repair.unlocking import chosen_lock, unlock_plan
 from cachewright.storage.anchored import Directory
 from cachewright.text import is_address
+from cachewright.workbench.baselines import Recording
 from cachewright.workbench.bench import Bench
 from cachewright.workbench.checking import Checking, look_at_locks, read_cache
 from cachewright.workbench.composite import CompositeBench
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Baseline",
+    "Baselines",
     "Bench",
     "CompositeBench",
     "HistoryItem",
@@ -274,6 +278,30 @@ class Workbench(Bench):
             source=source,
         )
         return self.repair(plan, apply=True, cancel=cancel)[0]
+
+    def baseline(
+        self,
+        *,
+        anew: bool = False,
+        watcher: Watcher | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Baseline:
+        """Record what every entry holds now, for later checks to compare with.
+
+        Entries that are busy, broken or unreadable are left out, and named.  Raises
+        ``BaselineExists`` where there is one and ``anew`` is not said (``BaselineUnusable`` where
+        that one is damaged), ``Refused`` where there is nothing to record.
+        """
+        self._still_there()
+        known = Baselines()
+        if not anew:
+            known.refuse_second(self.root)
+        watcher, cancel = watcher or Unwatched(), cancel or CancelToken()
+        tree, knowledge = read_cache(self._root, self._format, self.options, watcher, cancel)
+        recording = Recording(self._root, self._format, self.options)
+        taken = recording.take(tree, knowledge, watcher, cancel)
+        known.keep(taken, replace=anew)
+        return taken
 
     def _read(self) -> tuple[Tree, Knowledge]:
         """The inventory and the records, read now unless the last check's still stand."""

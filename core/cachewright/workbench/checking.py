@@ -12,6 +12,7 @@ from cachewright.formats.base import References
 from cachewright.inventory.walker import scan
 from cachewright.locks.looking import Around, look
 from cachewright.model import CheckResult, EntryReport, Finding, Gap, Progress
+from cachewright.workbench.baselines import KnownBaseline
 from cachewright.workbench.content import Content, open_contents, unchecked_report
 from cachewright.workbench.leases import look_at_leases
 from cachewright.workbench.residue import Residue
@@ -92,6 +93,7 @@ class Checking:
         self._others: tuple[Finding, ...] = ()
         self._untold: list[EntryReport] = []
         self._told_at = 0.0
+        self._baseline = KnownBaseline(root, form)
         self.tree: Tree
         self.knowledge: Knowledge
 
@@ -160,6 +162,7 @@ class Checking:
             tell=self._tell,
             progress=self._watcher.progress,
             cancel=self._cancel,
+            beside=self._baseline.beside(),
         )
         verifying.run(pairs)
         self._flush()
@@ -198,6 +201,7 @@ class Checking:
         known = frozenset(one.path for found in self._findings.values() for one in found)
         self._others = (
             *(self.knowledge.findings() if final else ()),
+            *self._baseline.findings(self._reports.keys()),
             *(findings.of_staging(place, now_ns) for place in staging),
             *of_locks(locks),
             *findings.of_foreign(self.tree, self._root.path),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cachewright.diagnosis import entries as weighing
 from cachewright.diagnosis.entries import DOUBTFUL, Weighed
@@ -16,6 +16,7 @@ from cachewright.model import EntryReport, Gap, Progress, ProgressSink
 from cachewright.verify import EntryFiles, Verified, verify
 
 if TYPE_CHECKING:
+    from cachewright.digests import FileDigest
     from cachewright.formats.base import Format, Knowledge
     from cachewright.inventory.tree import Tree
     from cachewright.model import CancelToken, Holder
@@ -37,6 +38,29 @@ class _Doubt:
     changed: tuple[bytes, ...] = ()
 
 
+class Beside(Protocol):
+    """Looks at every entry that was hashed, beside the format's own judgement.
+
+    ``algorithms`` are computed for it besides those that the format needs.
+    """
+
+    @property
+    def algorithms(self) -> frozenset[str]: ...
+
+    def saw(self, name: str, files: Mapping[bytes, FileDigest], weighed: Weighed) -> Weighed:
+        """What is told of the entry in the end, unless a second look finds it busy."""
+
+
+class Nobody:
+    """Adds nothing."""
+
+    algorithms: frozenset[str] = frozenset()
+
+    def saw(self, name: str, files: Mapping[bytes, FileDigest], weighed: Weighed) -> Weighed:
+        del name, files
+        return weighed
+
+
 class Verifying:
     """Reads what the entries hold; tells each verdict once it is final."""
 
@@ -52,6 +76,7 @@ class Verifying:
         tell: Callable[[Weighed], None],
         progress: ProgressSink,
         cancel: CancelToken,
+        beside: Beside | None = None,
     ) -> None:
         self._root = root
         self._tree = tree
@@ -62,6 +87,7 @@ class Verifying:
         self._tell = tell
         self._progress = progress
         self._cancel = cancel
+        self._beside = beside or Nobody()
         self._doubts: list[_Doubt] = []
         self.gaps: list[Gap] = []
 
@@ -85,9 +111,10 @@ class Verifying:
                 yield key, None
             else:
                 jobs.append(files)
+        algorithms = self._knowledge.algorithms() or self._format.algorithms
         for verified in verify(
             jobs,
-            self._knowledge.algorithms() or self._format.algorithms,
+            algorithms | self._beside.algorithms,
             progress=self._progress,
             cancel=self._cancel,
             threads=self._options.jobs,
@@ -110,7 +137,8 @@ class Verifying:
         judgement = self._knowledge.judge(content.entry, seen)
         users = around.of(content)
         weighed = weighing.judged(report, judgement, whole, users, around.uninspected)
-        if judgement.verdict in DOUBTFUL or judgement.findings:
+        weighed = self._beside.saw(report.name, files, weighed)
+        if judgement.verdict in DOUBTFUL or weighed.findings:
             self._doubts.append(_Doubt(content, report, weighed))
         else:
             self._tell(weighed)

@@ -17,6 +17,7 @@ NAMES: Final = (
     "discover",
     "journal",
     "quarantine",
+    "baseline",
     "error",
 )
 

@@ -138,11 +138,8 @@ class Collector:
     def _mark_holds(self, reports: Sequence[LockReport] | Sequence[StagingReport]) -> None:
         if self.inventory is None:
             return
-        inside = self._root.rstrip(b"/") + b"/"
         for report in reports:
-            if not report.path.startswith(inside):
-                continue
-            row = self.inventory.tree.find(report.path[len(inside) :])
+            row = self.inventory.tree.row_at(self._root, report.path)
             if row is not None:
                 self.marks.holds[row] = _shown(report)
 

@@ -81,6 +81,18 @@ class Tree:
         """Components from row 0 down, joined by ``/``; ``b""`` for row 0."""
         return path_of(self.parent, self.columns.offsets, self.columns.names, row)
 
+    def absolute(self, root: bytes, row: int) -> bytes:
+        """The absolute path of a row of the cache at ``root``."""
+        relative = self.path(row)
+        return os.path.join(root, relative) if relative else root
+
+    def row_at(self, root: bytes, path: bytes) -> int | None:
+        """The row that has this absolute path in the cache at ``root``; None for none."""
+        inside = root.rstrip(b"/") + b"/"
+        if path == root:
+            return 0
+        return self.find(path[len(inside) :]) if path.startswith(inside) else None
+
     def parent_of(self, row: int) -> int | None:
         """The row of the directory that holds it; None for row 0."""
         return int(self.parent[row]) if row else None

@@ -125,13 +125,15 @@ class CompositeBench(Bench):
         told.progress(Progress("records"))
         missing = self._refresh()
         gaps = [*self._gaps, *missing]
-        looked = self._look(token) if not missing else NONE
+        looked = NONE if missing else self._look((), token)
         gaps += [one for one in looked.gaps if one.path not in {gap.path for gap in gaps}]
         told.locks(looked.locks)
-        together = Told(told)
+        together = Told(told, {name: part.root for name, part in self._parts.items()})
         for part in self._parts.values():
             token.check()
-            together.add(part.check(together.of_next(), token))
+            together.add(part.check(together.of_next(), token), part.tree)
+        self.tree = together.tree()
+        told.tree(self.tree)
         own = self._own_findings(looked.locks, gaps)
         self.result = self._put_together(together.results, looked, own, gaps, started_ns)
         told.entries(self.result.entries)
@@ -143,12 +145,12 @@ class CompositeBench(Bench):
         gap = self._spread.refresh()
         return [] if gap is None else [gap]
 
-    def _look(self, cancel: CancelToken | None = None) -> Looked:
+    def _look(self, former: Sequence[LockReport], cancel: CancelToken | None = None) -> Looked:
+        """Every lease as it is now; what changed since ``former`` was renewed."""
         store = self._spread.leases()
         if store is None:
             return NONE
         witness = self._witness()
-        former = (*(self.result.locks if self.result else ()), *self._leases.locks)
         try:
             looked = lease.look_all(
                 store,
@@ -206,8 +208,9 @@ class CompositeBench(Bench):
     def locks(self, *, decide: bool = False) -> tuple[LockReport, ...]:
         """Every lock as it is now, by the records and by who has its files open."""
         self._refresh()
+        former = (*(self.result.locks if self.result else ()), *self._leases.locks)
         of_parts = (one for part in self._parts.values() for one in part.locks(decide=decide))
-        return (*self._look().locks, *of_parts)
+        return (*self._look(former).locks, *of_parts)
 
     def notes(self) -> tuple[str, ...]:
         """What belongs to this cache and could not be looked at."""
@@ -226,12 +229,14 @@ class CompositeBench(Bench):
     ) -> Plan:
         """The repairs that the last check's findings allow; checks first if none was made."""
         result = self.result or self.check()
-        steps = list(store_plan(result, only=only, stale_only=stale_only, findings=findings).steps)
+        of_files: list[PlanStep] = []
         for part in self._parts.values():
             made = part.plan(only=only, stale_only=stale_only, findings=findings)
-            steps += made.steps
-        steps.sort(key=lambda step: ORDER.index(step.step))
-        return Plan(self.root, self.format_name, tuple(steps))
+            of_files += made.steps
+        of_files.sort(key=lambda step: ORDER.index(step.step))
+        # A lease goes first: the files that its owner left are the proof that it is gone.
+        first = store_plan(result, only=only, stale_only=stale_only, findings=findings).steps
+        return Plan(self.root, self.format_name, (*first, *of_files))
 
     def unlocking(self, lock: LockReport) -> Plan:
         """The plan of one typed step that releases exactly this lock."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cachewright.inventory.joining import JoinedTree
 from cachewright.model import CheckResult, EntryReport, Finding, LockReport, StagingReport
 
 if TYPE_CHECKING:
@@ -19,35 +21,62 @@ def rank(finding: Finding) -> tuple[bool, str, str]:
 
 
 class Told:
-    """Results of the parts that are done, and a watcher for the one that runs."""
+    """Results of the parts that are done, and a watcher for the one that runs.
 
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
+    ``parts`` are their names and directories, in the order in which they are checked.
+    """
+
+    def __init__(self, watcher: Watcher, parts: Mapping[str, bytes]) -> None:
+        self.watcher = watcher
         self.results: list[CheckResult] = []
+        self._names = tuple(name.encode() for name in parts)
+        self._paths = tuple(parts.values())
+        self._trees: list[Tree | None] = [None] * len(parts)
 
-    def add(self, result: CheckResult) -> None:
-        self.results.append(result)
+    def add(self, result: CheckResult, tree: Tree | None) -> None:
+        """The next part is done."""
+        self._trees[len(self.results)] = tree
+        whole = self.tree()
+        self.results.append(replace(result, entries=self.rows(whole, result.entries)))
 
     def of_next(self) -> Watcher:
         """Who watches the next part: told is what the parts before it found, and its own."""
-        return _OfPart(self._watcher, tuple(self.results))
+        return _OfPart(self)
+
+    def tree(self, growing: Tree | None = None) -> JoinedTree:
+        """All that is known; ``growing`` is of the part that runs."""
+        trees = list(self._trees)
+        if growing is not None:
+            trees[len(self.results)] = growing
+        return JoinedTree(self._names, self._paths, trees)
+
+    def rows(self, whole: JoinedTree, entries: Iterable[EntryReport]) -> tuple[EntryReport, ...]:
+        """Entries of the part that runs, each with its row in the whole."""
+        part = len(self.results)
+        return tuple(
+            one if one.row < 0 else replace(one, row=whole.row_of_part(part, one.row))
+            for one in entries
+        )
 
 
 class _OfPart:
-    """Lists that replace the former ones are completed; the inventory is each part's own."""
+    """Lists that replace the former ones are completed, inventories joined."""
 
-    def __init__(self, watcher: Watcher, before: Sequence[CheckResult]) -> None:
-        self._watcher = watcher
-        self._before = before
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._watcher = told.watcher
+        self._before = tuple(told.results)
+        self._whole = told.tree()
 
     def progress(self, progress: Progress) -> None:
         self._watcher.progress(progress)
 
     def tree(self, tree: Tree) -> None:
-        """A part's inventory is none of the whole."""
+        self._whole = self._told.tree(tree)
+        self._watcher.tree(self._whole)
 
     def entries(self, entries: Sequence[EntryReport]) -> None:
-        self._watcher.entries(entries)
+        self._watcher.entries(self._told.rows(self._whole, entries))
 
     def locks(self, locks: Sequence[LockReport]) -> None:
         """The whole tells of its locks by itself."""

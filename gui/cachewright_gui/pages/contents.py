@@ -67,7 +67,7 @@ class ContentsPage(QWidget):
         inventory = self.model.inventory
         if row is None or state is None or inventory is None:
             return None
-        path = state.root.rstrip(b"/") + b"/" + inventory.tree.path(row)
+        path = inventory.tree.absolute(state.root, row)
         entry = state.marks.by_row.get(row)
         if entry is not None:
             return story.of_entry(entry, [one for one in state.findings if one.path == path])

@@ -23,7 +23,6 @@ from cachewright.text import display, elide
 
 if TYPE_CHECKING:
     from cachewright.formats.checksums_claims import Names
-    from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
 
 _LINE: Final = re.compile(rb"([0-9A-Fa-f]+)[ \t]+\*?(.+)", re.DOTALL)
@@ -72,21 +71,22 @@ def read_bags(root: Directory, names: Names, rows: list[int]) -> tuple[list[Bag]
         if content is None:
             claims.lists.append(about)
         elif is_declaration(content):
-            bags.append(_read_bag(root, tree, Bag(directory), int(tree.parent[row]), claims))
+            bags.append(_read_bag(root, names, Bag(directory), int(tree.parent[row]), claims))
     return bags, claims
 
 
-def _read_bag(root: Directory, tree: Tree, bag: Bag, row: int, claims: Claims) -> Bag:
+def _read_bag(root: Directory, names: Names, bag: Bag, row: int, claims: Claims) -> Bag:
+    tree = names.tree
     beside = sorted(tree.name(one) for one in tree.children(row) if tree.is_file(one))
     for name in beside:
-        if found := MANIFEST.fullmatch(name):
-            _read_manifest(root, bag, name, found, claims)
+        if MANIFEST.fullmatch(name):
+            _read_manifest(root, names, bag, name, claims)
     if BAG_INFO in beside:
         content, _about = read_settled(root, joined(bag.directory, BAG_INFO), _SMALL)
         if found := _OXUM.search(content or b""):
             bag.oxum = (int(found[1]), int(found[2]))
     if FETCH in beside:
-        _read_fetch(root, bag, claims)
+        _read_fetch(root, names, bag, claims)
     if not bag.manifests:
         bag.troubles.append("It has no manifest, so nothing in it can be compared.")
     return bag
@@ -99,13 +99,12 @@ def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, text
 
 
-def _read_manifest(
-    root: Directory, bag: Bag, name: bytes, kind: re.Match[bytes], claims: Claims
-) -> None:
+def _read_manifest(root: Directory, names: Names, bag: Bag, name: bytes, claims: Claims) -> None:
     relative = joined(bag.directory, name)
     content, about = read_settled(root, relative)
     claims.lists.append(about)
-    if content is None:
+    kind = MANIFEST.fullmatch(name)
+    if content is None or kind is None:
         return
     algorithm = algorithm_named(kind["word"].decode("ascii"))
     if algorithm is None:
@@ -116,7 +115,7 @@ def _read_manifest(
         bag.manifests[relative] = paths
     about.ends = not content or content.endswith(b"\n")
     for number, text in _lines(content):
-        path, value, why = _claimed(bag, text, algorithm, tags=bool(kind["tags"]))
+        path, value, why = _claimed(names, bag, text, algorithm, tags=bool(kind["tags"]))
         if why:
             about.troubles.append(Trouble(number, why))
             continue
@@ -124,34 +123,41 @@ def _read_manifest(
         claims.add(about, path, Claim(algorithm, value, relative, number))
 
 
-def _claimed(bag: Bag, text: bytes, algorithm: str, *, tags: bool) -> tuple[bytes, str, str]:
+def _claimed(
+    names: Names, bag: Bag, text: bytes, algorithm: str, *, tags: bool
+) -> tuple[bytes, str, str]:
     """Path below the root and digest of one manifest line, or why it has none."""
     found = _LINE.fullmatch(text)
     if found is None or b"\0" in text:
         return b"", "", f"is no manifest line ({elide(display(text), 40)})"
     if len(found[1]) != DIGITS[algorithm]:
         return b"", "", f"has a digest that is none of {spelled(algorithm)}"
-    path, why = _inside(bag, found[2])
+    path, why = _inside(names, bag, found[2])
     in_payload = path.startswith(bag.payload + b"/")
     if not why and in_payload == tags:
         why = "names a payload file" if tags else "names a file that is no payload"
     return path, found[1].decode("ascii").lower(), why
 
 
-def _inside(bag: Bag, name: bytes) -> tuple[bytes, str]:
-    """Where a name in a bag lies; unlike a list's, it never leads out of the bag."""
-    plain = _ENCODED.sub(lambda one: bytes.fromhex(one[1].decode("ascii")), name)
-    path, why = resolved(b"", plain)
+def _inside(names: Names, bag: Bag, name: bytes) -> tuple[bytes, str]:
+    """Where a name in a bag lies; unlike a list's, it never leads out of the bag.
+
+    Not every tool encodes the percent sign itself, so a file that has the very name goes first.
+    """
+    path, why = resolved(b"", name)
+    if not why and not names.exists(joined(bag.directory, path)):
+        plain = _ENCODED.sub(lambda one: bytes.fromhex(one[1].decode("ascii")), name)
+        path, why = resolved(b"", plain)
     return (joined(bag.directory, path), "") if not why else (b"", why)
 
 
-def _read_fetch(root: Directory, bag: Bag, claims: Claims) -> None:
+def _read_fetch(root: Directory, names: Names, bag: Bag, claims: Claims) -> None:
     content, about = read_settled(root, joined(bag.directory, FETCH))
     claims.lists.append(about)
     about.lines = 1  # no checksums are expected of it
     for number, text in _lines(content or b""):
         found = _FETCHED.fullmatch(text)
-        path, why = _inside(bag, found[3]) if found else (b"", "is no line of a fetch list")
+        path, why = _inside(names, bag, found[3]) if found else (b"", "is no line of a fetch list")
         if why or found is None:
             about.troubles.append(Trouble(number, why))
         else:

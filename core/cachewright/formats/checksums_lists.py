@@ -113,15 +113,27 @@ def parse(content: bytes, algorithm: str | None) -> Parsed:
     """
     parsed = Parsed()
     content = _as_bytes(content, parsed)
-    if b"\0" in content and b"\n" not in content:
-        lines = content.removesuffix(b"\0").split(b"\0")  # as sha256sum --zero writes it
-        parsed.ends = content.endswith(b"\0")
-    else:
-        parsed.ends = not content or content.endswith(b"\n")
-        lines = content.removesuffix(b"\n").split(b"\n")
-    for number, text in _lines_of(lines):
+    if _zero_ended(content):
+        for number, text in enumerate(content[:-1].split(b"\0"), 1):
+            _read(number, text, algorithm, parsed)
+        return parsed
+    parsed.ends = not content or content.endswith(b"\n")
+    for number, text in _lines_of(content.removesuffix(b"\n").split(b"\n")):
         _read(number, text, algorithm, parsed)
     return parsed
+
+
+def _zero_ended(content: bytes) -> bool:
+    """Whether its lines end with NUL, as ``sha256sum --zero`` writes them: then a line break is
+    part of a name."""
+    if not content.endswith(b"\0"):
+        return False
+    pieces = [one for one in content[:-1].split(b"\0") if not _looks_right(one)]
+    return not pieces and sum(map(_looks_right, content.split(b"\n"))) <= content.count(b"\0")
+
+
+def _looks_right(text: bytes) -> bool:
+    return bool(_GNU.fullmatch(text) or _TAGGED.fullmatch(text))
 
 
 def _as_bytes(content: bytes, parsed: Parsed) -> bytes:

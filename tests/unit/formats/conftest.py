@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import stat
+import sys
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from cachewright.inventory.tree import scan_subtree
 from cachewright.model import EntryVerdict as Verdict
 from cachewright.model import Finding, FindingKind, Role
 from cachewright.storage.anchored import Directory
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 ADDRESS = "tf.example.com/acme/toy"
 LINUX = "linux_amd64"

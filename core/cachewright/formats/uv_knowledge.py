@@ -38,6 +38,7 @@ from cachewright.formats.uv_record import (
 )
 from cachewright.formats.uv_references import Reference as UvReference
 from cachewright.formats.uv_references import References
+from cachewright.formats.uv_residue import name_of, unfinished
 from cachewright.formats.uv_sources import Copy, Sources, Wanted, release_of
 from cachewright.formats.uv_titles import DIST_INFO, Called, Form, Kind, called, form_of
 from cachewright.model import EntryVerdict, ExpectedDigest, Finding, LockKind
@@ -239,10 +240,12 @@ class UvKnowledge(Knowledge):
 
     def staging(self) -> Sequence[StagingPlace]:
         rows = self._tree.rows_with_role(Role.STAGING).tolist()
-        places = sorted((self._tree.path(row), row) for row in rows)
+        waiting = unfinished(self._tree, self._references) if rows else {}
         return [
-            StagingPlace(name=display(relative), relative=relative, row=row, gates=(GATE,))
-            for relative, row in places
+            StagingPlace(
+                name=name_of(self._tree, row, waiting), relative=relative, row=row, gates=(GATE,)
+            )
+            for relative, row in sorted((self._tree.path(row), row) for row in rows)
         ]
 
     def gate(self, relative: bytes) -> Gate:

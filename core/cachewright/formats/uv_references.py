@@ -102,7 +102,8 @@ class References:
     def named_at(self, relative: bytes) -> Reference:
         """The reference that a record belongs to, by its place; a new one where there is none."""
         stem, suffix = os.path.splitext(relative)
-        return self._stems.get(stem if suffix in _SUFFIXES else relative) or Reference(stem)
+        at = stem if suffix in _SUFFIXES else relative
+        return self._stems.get(at) or Reference(at)
 
     def pointers(self, archive: bytes) -> Iterator[tuple[bytes, Pointer]]:
         """The pointers that name it, with their paths."""

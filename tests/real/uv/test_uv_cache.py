@@ -149,6 +149,7 @@ def test_a_download_that_was_killed_leaves_staging(shops: Callable[..., Shop]) -
     assert staging["verdict"] == "stale"
     (problem,) = found(document)
     assert problem["kind"] == "stale-staging"
+    assert problem["subject"] == f"{Path(staging['path']).name} (large 1.0)"
     assert {one["verdict"] for one in document["locks"]} == {"free"}
     outcome = shop.command("repair", shop.cache, *QUICK, "--stale", "--apply", "--yes")
     assert [one["result"] for one in outcome["outcomes"]] == ["done"]

@@ -88,8 +88,10 @@ def _holds(root: Directory, tree: bytes, patterns: tuple[re.Pattern[bytes], ...]
 def _is_emptied(root: Directory, names: set[bytes]) -> bool:
     if not all(map(_RESIDUE.fullmatch, names - {MANIFESTS, OBJECTS})):
         return False
-    trees = [root.names(MANIFESTS), root.names(OBJECTS)]
-    return any(trees) and all(_SECTION.fullmatch(name) for tree in trees for name in tree)
+    sections = [(tree, name) for tree in (MANIFESTS, OBJECTS) for name in root.names(tree)]
+    return bool(sections) and all(
+        _SECTION.fullmatch(name) and not root.names(tree + b"/" + name) for tree, name in sections
+    )
 
 
 def _has_shape(root: Directory, name: bytes, keys: set[str]) -> bool:

@@ -54,6 +54,14 @@ def is_address(place: bytes) -> bool:
     return _ADDRESS.match(place) is not None
 
 
+_DATABASE: Final = re.compile(rb"(sqlite|postgresql|mysql|mariadb)(\+[A-Za-z0-9_]+)?://")
+
+
+def is_database(place: bytes) -> bool:
+    """Whether it is the address of a database, as SQLAlchemy spells it."""
+    return _DATABASE.match(place) is not None
+
+
 _PASSWORD: Final = re.compile(rb"(://[^/?#@:]*):.*@", re.DOTALL)
 _TELLING: Final = re.compile(rb"pass|pwd|secret|token|key|credential", re.IGNORECASE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachewright.model import LockReport, Plan
-from cachewright.report.command import command, reaching
+from cachewright.report.command import command, naming, reaching
 from cachewright.text import display
 from cachewright_gui.session import Session
 
@@ -43,4 +43,5 @@ def _looked_by(session: Session) -> list[bytes | str]:
         named += ["--source", source]
     if session.asked_format:
         named += ["--format", session.asked_format]
+    named += naming(session.options.directories)
     return [*named, *reaching(session.options.access)]

@@ -24,8 +24,8 @@ def lines(
     *,
     searching: bool,
 ) -> list[Place]:
-    """Headings and places.  Where only locks can lie stands apart from caches; what was found
-    is not named again among the recent."""
+    """Headings and places.  Where only locks can lie, and what has its records in a database,
+    stands apart from caches; what was found is not named again among the recent."""
     others = _others(recent, states, {one.root for one in found})
     apart = {root for root, one in others.items() if one.only_locks}
     apart |= {root for root, state in states.items() if state.only_locks}
@@ -40,7 +40,13 @@ def lines(
     if locks:
         made.append(Place("State locks"))
         made += [_lock_line(root, states) for root in locks]
-    rest = [root for root in others if root not in apart]
+    databases = {root for root, one in others.items() if one.in_database}
+    databases |= {root for root, state in states.items() if state.in_database}
+    kept = [root for root in others if root in databases]
+    if kept:
+        made.append(Place("Databases"))
+        made += [_line(named[root], root, None, states) for root in kept]
+    rest = [root for root in others if root not in apart | databases]
     if rest:
         made.append(Place("Recent"))
         made += [_line(named[root], root, None, states) for root in rest]
@@ -54,7 +60,10 @@ def _others(
     others = {one.root: one for one in recent if one.root not in known}
     for root, state in states.items():
         if root not in known:
-            others.setdefault(root, Recent(root, state.title, only_locks=state.only_locks))
+            opened = Recent(
+                root, state.title, only_locks=state.only_locks, in_database=state.in_database
+            )
+            others.setdefault(root, opened)
     return others
 
 

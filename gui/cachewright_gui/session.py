@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -28,7 +29,8 @@ from cachewright_gui.state import Phase, State
 from cachewright_gui.store import Recent
 
 STORE_PAUSE_S: Final = 10.0
-"""Shortest time between the end of one look at a store and the next: each is a request."""
+"""Shortest time between the end of one look at a store or database and the next: each is a
+request."""
 
 ALL: Final = frozenset(Part)
 T = TypeVar("T")
@@ -79,6 +81,8 @@ class Session(QObject):
             self.options.sources,
             self.options.access,
             only_locks=self.state.only_locks,
+            in_database=self.state.in_database,
+            directories=replace(self.options.directories, address=""),
         )
 
     def open(self) -> None:
@@ -238,6 +242,7 @@ class Session(QObject):
         self.state.title = bench.title
         self.state.format_name = bench.format_name
         self.state.only_locks = not bench.holds_entries
+        self.state.in_database = bench.in_database
         self._calm()
         if self._token.cancelled:
             self._tell(*ALL)
@@ -323,7 +328,8 @@ class Session(QObject):
             self.failed.emit(told)
 
     def _pause_polls(self) -> None:
-        pause = STORE_PAUSE_S if self.state.is_store else 0.0
+        asks = self.state.is_store or self.state.in_database
+        pause = STORE_PAUSE_S if asks else 0.0
         self._poll_after = time.monotonic() + pause
 
     def _tell(self, *parts: Part) -> None:

@@ -72,6 +72,7 @@ class Sessions(QObject):
             projects=opened.projects,
             sources=opened.sources,
             access=opened.access,
+            directories=opened.directories,
         )
         session = Session(
             opened.root,

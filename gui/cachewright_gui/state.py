@@ -14,7 +14,7 @@ from cachewright.model import (
     Progress,
     StagingReport,
 )
-from cachewright.text import is_address
+from cachewright.text import is_address, is_database
 from cachewright_gui.inventory_view import Inventory, Marks
 
 
@@ -32,7 +32,8 @@ class Phase(StrEnum):
 class State:
     """What is known of the cache now; read by the window, written by its session only.
 
-    ``only_locks``: no content can lie here, only locks.  ``notes`` are sentences about locks
+    ``only_locks``: no content can lie here, only locks.  ``in_database``: its records are in a
+    database.  ``notes`` are sentences about locks
     that cannot be shown; ``poll_error`` says why the locks could not be looked at again.
     """
 
@@ -56,14 +57,16 @@ class State:
     error: str = ""
     looked_ns: int = 0
     only_locks: bool = False
+    in_database: bool = False
 
     def __post_init__(self) -> None:
+        self.in_database = self.in_database or is_database(self.root)
         self.only_locks = self.only_locks or self.is_store
 
     @property
     def is_store(self) -> bool:
         """Whether this is reached over a network, and has no files of its own."""
-        return is_address(self.root)
+        return is_address(self.root) and not self.in_database
 
     @property
     def busy(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import QByteArray, QSettings
 
-from cachewright.model import Access
+from cachewright.model import Access, Directories
 from cachewright_gui.theme import Choice
 
 _KEPT: Final = 12
@@ -28,6 +28,8 @@ class Recent:
     sources: tuple[bytes, ...] = ()
     access: Access = field(default_factory=Access)
     only_locks: bool = False
+    in_database: bool = False
+    directories: Directories = field(default_factory=Directories)
 
     def as_text(self) -> str:
         return json.dumps(
@@ -39,6 +41,8 @@ class Recent:
                 "sources": [one.hex() for one in self.sources],
                 "access": asdict(self.access),
                 "only_locks": self.only_locks,
+                "in_database": self.in_database,
+                "directories": _spelled(self.directories),
             }
         )
 
@@ -55,9 +59,28 @@ class Recent:
                 tuple(bytes.fromhex(one) for one in data["sources"]),
                 _access(data.get("access", {})),
                 bool(data.get("only_locks", False)),
+                bool(data.get("in_database", False)),
+                _directories(data.get("directories", {})),
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def _spelled(directories: Directories) -> dict[str, Any]:
+    """All but the address, which may hold a password."""
+    places = {"staging": directories.staging, "image_cache": directories.image_cache}
+    return {
+        "stores": [[name, path.hex()] for name, path in directories.stores],
+        **{name: path.hex() for name, path in places.items() if path is not None},
+    }
+
+
+def _directories(data: Any) -> Directories:
+    stores = tuple((str(name), bytes.fromhex(path)) for name, path in data.get("stores", []))
+    staging, image_cache = (
+        bytes.fromhex(data[one]) if one in data else None for one in ("staging", "image_cache")
+    )
+    return Directories(stores, staging, image_cache)
 
 
 def _access(data: Any) -> Access:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import click
 
-from cachewright.model import Directories
-
 Verb = Callable[..., int]
 
 
@@ -43,14 +41,3 @@ def directories(place: Callable[[str], bytes]) -> Callable[[Verb], Verb]:
         return verb
 
     return decorated
-
-
-def naming(said: Directories) -> list[bytes | str]:
-    """The options by which the same directories are named."""
-    named: list[bytes | str] = []
-    for name, path in said.stores:
-        named += ["--store", name.encode() + b"=" + path]
-    for option, place in (("--staging", said.staging), ("--image-cache", said.image_cache)):
-        if place is not None:
-            named += [option, place]
-    return named

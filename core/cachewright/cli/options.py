@@ -14,7 +14,7 @@ import click
 from cachewright.cli import access as access_options
 from cachewright.cli import directories as directory_options
 from cachewright.model import Access, Directories
-from cachewright.report.command import reaching
+from cachewright.report.command import naming, reaching
 from cachewright.text import is_address, public_address
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Look:
             seconds: float = getattr(self, f"{name}_s")
             if seconds != duration(default):
                 named += [f"--{name}", f"{seconds:g}s"]
-        return [*named, *directory_options.naming(self.directories), *reaching(self.access)]
+        return [*named, *naming(self.directories), *reaching(self.access)]
 
 
 def places(verb: Verb) -> Verb:

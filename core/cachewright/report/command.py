@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from cachewright.model import Access
+from cachewright.model import Access, Directories
 from cachewright.text import display, is_text
 
 
@@ -47,4 +47,15 @@ def reaching(access: Access) -> list[bytes | str]:
         named.append("--path-style" if access.path_style else "--no-path-style")
     if access.timeout_s != Access().timeout_s:
         named += ["--timeout", f"{access.timeout_s:g}s"]
+    return named
+
+
+def naming(said: Directories) -> list[bytes | str]:
+    """The options by which the same directories are named."""
+    named: list[bytes | str] = []
+    for name, path in said.stores:
+        named += ["--store", name.encode() + b"=" + path]
+    for option, place in (("--staging", said.staging), ("--image-cache", said.image_cache)):
+        if place is not None:
+            named += [option, place]
     return named

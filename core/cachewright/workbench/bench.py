@@ -25,6 +25,8 @@ class Bench(Protocol):
 
     tree: Tree | None
     """The last check's inventory; always None for a store, which has no files."""
+    in_database: bool = False
+    """Whether its records are in a database, which is asked at each look."""
 
     @property
     def root(self) -> bytes:

@@ -63,6 +63,7 @@ class CompositeBench(Bench):
 
     tree: Tree | None = None
     holds_entries = True
+    in_database = True
 
     def __init__(
         self,

@@ -22,10 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cachewright.text import display, is_address, is_text
+from cachewright.text import display, is_address, is_database, is_text, public_address
 from cachewright_gui.dialogs.access import AccessFields
+from cachewright_gui.dialogs.places import PlaceFields
 from cachewright_gui.models.lists import shown_path
-from cachewright_gui.plain import PlainLabel, WrapLabel
+from cachewright_gui.plain import PlainLabel, WrapLabel, tooltip
 from cachewright_gui.store import Recent
 
 
@@ -81,8 +82,9 @@ class PathList(QWidget):
 
 
 class OpenCache(QDialog):
-    """Accepted only with a directory that exists, or an address; ``picked`` is then what to
-    open.  What a directory needs is shown for directories, what a store needs for addresses."""
+    """Accepted only with a directory or file that exists, or an address; ``picked`` is then
+    what to open.  What a directory needs is shown for directories, what a store or a database
+    needs for addresses."""
 
     def __init__(
         self,
@@ -96,7 +98,13 @@ class OpenCache(QDialog):
         self._start = start
         self._of_directories: list[QWidget] = []
         self.path = QLineEdit()
-        self.path.setPlaceholderText("A directory, s3://bucket/prefix or dynamodb://table")
+        self.path.setPlaceholderText("A directory, a configuration file, or an address")
+        self.path.setToolTip(
+            tooltip(
+                "A cache's directory or a project folder, glance-api.conf, s3://bucket/prefix, "
+                "dynamodb://table, or a database such as sqlite:////path"
+            )
+        )
         self.path.setMinimumWidth(380)
         self.browse = QPushButton("Browse…")
         self.browse.setAutoDefault(False)
@@ -111,6 +119,7 @@ class OpenCache(QDialog):
             "Mirrors and other places of good copies", start.sources if start else ()
         )
         self.access = AccessFields(start.access if start else None)
+        self.places = PlaceFields(start.directories if start else None)
         self.go = QPushButton("Open")
         self.go.setDefault(True)
         self.go.setProperty("primary", True)
@@ -119,6 +128,7 @@ class OpenCache(QDialog):
         self.browse.clicked.connect(self._browse_clicked)
         self.path.textChanged.connect(self._look)
         self.access.changed.connect(self._look)
+        self.places.changed.connect(self._look)
         self.go.clicked.connect(self.accept)
         self.cancel.clicked.connect(self.reject)
         if start is not None:
@@ -140,6 +150,8 @@ class OpenCache(QDialog):
     @property
     def picked(self) -> Recent:
         root = self.root
+        if is_database(root):
+            return self._picked_database(root)
         if is_address(root):
             return Recent(root, access=self.access.access, only_locks=True)
         return Recent(
@@ -149,6 +161,11 @@ class OpenCache(QDialog):
             self.projects.paths,
             self.sources.paths,
         )
+
+    def _picked_database(self, root: bytes) -> Recent:
+        shown = public_address(root)
+        secret = os.fsdecode(root) if shown != root else ""
+        return Recent(shown, in_database=True, directories=self.places.directories(secret))
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
@@ -191,16 +208,18 @@ class OpenCache(QDialog):
         column.setSpacing(16)
         column.addLayout(grid)
         column.addWidget(self.access)
+        column.addWidget(self.places)
         column.addStretch(1)
         column.addLayout(buttons)
 
     @Slot()
     def _look(self) -> None:
         root = self.root
-        is_store = is_address(root)
+        is_store, in_database = is_address(root), is_database(root)
         for widget in self._of_directories:
             widget.setVisible(not is_store)
-        self.access.setVisible(is_store)
+        self.access.setVisible(is_store and not in_database)
+        self.places.setVisible(in_database)
         problem = self._problem_with(root)
         self.go.setEnabled(bool(root) and not problem)
         self.problem.setText(problem)
@@ -209,8 +228,8 @@ class OpenCache(QDialog):
         if is_address(root):
             if not root.partition(b"://")[2].strip(b"/"):
                 return "The address names nothing yet."
-            return self.access.problem
-        return "" if not root or os.path.isdir(root) else "There is no such directory."
+            return self.places.problem if is_database(root) else self.access.problem
+        return "" if not root or os.path.exists(root) else "There is no such directory or file."
 
     @Slot()
     def _browse_clicked(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from cachewright.model import Directories
 from cachewright_gui.dialogs.open_cache import OpenCache
 from cachewright_gui.store import Recent
 
@@ -21,7 +23,7 @@ def test_only_a_directory_that_exists_can_be_opened(qtbot: QtBot, tmp_path: Path
     assert not dialog.go.isEnabled()
     dialog.path.setText(str(tmp_path / "none"))
     assert not dialog.go.isEnabled()
-    assert dialog.problem.text() == "There is no such directory."
+    assert dialog.problem.text() == "There is no such directory or file."
     dialog.path.setText(str(tmp_path))
     assert dialog.go.isEnabled()
     dialog.kind.setCurrentIndex(2)
@@ -55,3 +57,44 @@ def test_projects_are_added_and_removed(
     dialog.projects.list.setCurrentRow(0)
     qtbot.mouseClick(dialog.projects.remove, Qt.MouseButton.LeftButton)
     assert dialog.projects.paths == ()
+
+
+def test_a_configuration_file_can_be_opened(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "glance-api.conf").touch()
+    dialog = OpenCache(FORMATS, None)
+    qtbot.addWidget(dialog)
+    dialog.path.setText(str(tmp_path / "glance-api.conf"))
+    assert dialog.go.isEnabled()
+    assert dialog.picked.root == os.fsencode(tmp_path / "glance-api.conf")
+
+
+def test_a_database_is_opened_with_its_directories(qtbot: QtBot, tmp_path: Path) -> None:
+    for name in ("fast", "staging"):
+        (tmp_path / name).mkdir()
+    dialog = OpenCache(FORMATS, None)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.path.setText("mysql+pymysql://glance:secret@localhost/glance")
+    assert dialog.places.isVisible()
+    assert not dialog.access.isVisible()
+    dialog.places.stores.setPlainText("fast")
+    assert dialog.problem.text() == "Each store is a name, an equals sign and a directory."
+    dialog.places.stores.setPlainText(f"fast={tmp_path}/gone")
+    assert dialog.problem.text() == f"There is no directory {tmp_path}/gone."
+    assert not dialog.go.isEnabled()
+    dialog.places.stores.setPlainText(f"fast = {tmp_path}/fast\n")
+    dialog.places.staging.setText(f"{tmp_path}/staging")
+    assert dialog.go.isEnabled()
+    picked = dialog.picked
+    assert picked.root == b"mysql+pymysql://glance@localhost/glance"
+    assert picked.in_database
+    assert not picked.only_locks
+    assert picked.directories == Directories(
+        (("fast", os.fsencode(tmp_path / "fast")),),
+        os.fsencode(tmp_path / "staging"),
+        None,
+        "mysql+pymysql://glance:secret@localhost/glance",
+    )
+    assert "secret" not in picked.as_text() + repr(picked)
+    again = Recent.from_text(picked.as_text())
+    assert again == replace(picked, directories=replace(picked.directories, address=""))

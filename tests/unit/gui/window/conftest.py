@@ -45,6 +45,7 @@ class ScriptedBench:
     """Answers as a workbench does, from a script."""
 
     format_name = "terraform"
+    in_database = False
 
     def __init__(self, script: Script) -> None:
         self.script = script

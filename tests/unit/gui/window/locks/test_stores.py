@@ -99,6 +99,8 @@ def test_the_sidebar_keeps_places_of_locks_apart(opened: Any, store_script: Any)
     Store().remember(Recent(b"/srv/website", "Terraform state locks", only_locks=True))
     Store().remember(Recent(b"/srv/cache", "Terraform providers"))
     Store().remember(Recent(b"dynamodb://locks", only_locks=True))
+    Store().remember(Recent(b"/etc/glance/glance-api.conf", "Glance images", in_database=True))
+    Store().remember(Recent(b"sqlite:////srv/glance.sqlite", in_database=True))
     window = opened(store_script)
     assert titles(window) == [
         "On this computer",
@@ -107,6 +109,9 @@ def test_the_sidebar_keeps_places_of_locks_apart(opened: Any, store_script: Any)
         "s3://infra-state/prod",
         "dynamodb://locks",
         "/srv/website",
+        "Databases",
+        "sqlite:////srv/glance.sqlite",
+        "Glance images",
         "Recent",
         "Terraform providers",
     ]

@@ -66,14 +66,17 @@ def _parse(line: bytes) -> Mount | None:
     )
 
 
-def mounts() -> tuple[Mount, ...]:
-    """Everything mounted in our mount namespace; empty where the system does not tell."""
+def _lines() -> list[bytes]:
     try:
         with open("/proc/self/mountinfo", "rb", buffering=0) as file:
-            lines = file.readall().splitlines()
+            return file.readall().splitlines()
     except OSError:
-        return ()
-    return tuple(mount for line in lines if (mount := _parse(line)))
+        return []
+
+
+def mounts() -> tuple[Mount, ...]:
+    """Everything mounted in our mount namespace; empty where the system does not tell."""
+    return tuple(mount for line in _lines() if (mount := _parse(line)))
 
 
 def mount_of(fd: int) -> Mount | None:
@@ -83,8 +86,10 @@ def mount_of(fd: int) -> Mount | None:
             lines = file.readall().splitlines()
     except OSError:
         return None
-    ids = [int(line.split()[1]) for line in lines if line.startswith(b"mnt_id:")]
-    return next((mount for mount in mounts() if mount.id in ids), None)
+    ids = {line.split()[1] for line in lines if line.startswith(b"mnt_id:")}
+    # Asked for every single lock: only the one line is taken apart.
+    own = (line for line in _lines() if line.partition(b" ")[0] in ids)
+    return next((mount for line in own if (mount := _parse(line))), None)
 
 
 def covering(path: bytes, table: tuple[Mount, ...]) -> Mount | None:

@@ -151,7 +151,7 @@ def judged(
     """The format's verdict, with the evidence that nobody changed the entry meanwhile."""
     actual = tuple(Digest(name, value) for name, value in sorted(whole.items()))
     evidence = (
-        *_digest_evidence(judgement, actual),
+        *_content_evidence(judgement, actual),
         *use_evidence(holders, uninspected),
         Evidence("unchanged", Says.DEAD, "Same size and times before and after reading."),
     )
@@ -169,7 +169,7 @@ def judged(
             finding,
             subject=report.name,
             path=report.path,
-            evidence=(*finding.evidence, *evidence),
+            evidence=(*finding.evidence, *_of_files(finding, evidence), *evidence),
             expected=finding.expected or weighed.expected,
             actual=finding.actual or actual,
             holders=tuple(holders),
@@ -181,12 +181,29 @@ def judged(
     return Weighed(weighed, findings)
 
 
-def _digest_evidence(judgement: Judgement, actual: Sequence[Digest]) -> tuple[Evidence, ...]:
+def _content_evidence(judgement: Judgement, actual: Sequence[Digest]) -> tuple[Evidence, ...]:
+    """What speaks for or against the content: digests of the whole, or else of its files."""
+    compared = _digest_evidence(judgement.expected, actual)
+    if not compared and judgement.verdict is EntryVerdict.OK:
+        return (Evidence("digest", Says.GOOD, judgement.why),)
+    return compared
+
+
+def _of_files(finding: Finding, known: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The same of the single files that a finding is about, where it is not told yet."""
+    told = {one.detail for one in known}
+    compared = _digest_evidence(finding.expected, finding.actual)
+    return tuple(one for one in compared if one.detail not in told)
+
+
+def _digest_evidence(
+    recorded: Sequence[ExpectedDigest], actual: Sequence[Digest]
+) -> tuple[Evidence, ...]:
     found = {(digest.algorithm, digest.value) for digest in actual}
     comparable = {digest.algorithm for digest in actual}
     return tuple(
         _comparison(expected, (expected.algorithm, expected.value) in found)
-        for expected in judgement.expected
+        for expected in recorded
         if expected.algorithm in comparable
     )
 

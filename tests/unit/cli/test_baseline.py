@@ -8,7 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from cachewright.cli import output
+from cachewright.cli.baseline import baseline
 from cachewright.report import schema
 
 KEY = "ab" * 16
@@ -55,3 +58,20 @@ def test_what_is_left_out_is_named_and_shows_in_the_code(command: Any, objects: 
 def test_a_store_has_no_entries_to_record(command: Any) -> None:
     said = command("baseline", "dynamodb://locks")
     assert (said.returncode, b"of a directory" in said.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 4), ("\n", 4), ("y\n", 0)])
+def test_somebody_at_a_terminal_is_asked_before_one_is_replaced(
+    objects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setenv("CACHEWRIGHT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(output, "asks", lambda: True)
+    arguments = [str(objects), *SOON]
+    first = CliRunner().invoke(baseline, arguments, standalone_mode=False)
+    assert (first.return_value, "Replace" in first.output) == (0, False)
+    (kept,) = (tmp_path / "state" / "baselines").iterdir()
+    before = kept.read_bytes()
+    second = CliRunner().invoke(baseline, arguments, input=answer, standalone_mode=False)
+    assert "Replace the baseline of " in second.output
+    assert getattr(second.exception, "exit_code", second.return_value) == code
+    assert (kept.read_bytes() == before) is (code != 0)

@@ -32,22 +32,25 @@ _CLAIMS_AT_MOST: Final = 8
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One file's digest as one line of a list records it.  ``source`` is the list's path below
-    the root.  An empty ``algorithm`` claims a size only; a ``size`` of -1 claims none."""
+    the root, ``line`` the number of its line there, or of what else its ``unit`` is.  An empty
+    ``algorithm`` claims a size only; a ``size`` of -1 claims none."""
 
     algorithm: str
     value: str
     source: bytes
     line: int
     size: int = -1
+    unit: str = "line"
 
 
 @dataclass(slots=True)
 class ListFile:
     """A list and what became of reading it: ``lines`` that hold claims, ``troubles`` of single
     lines that could not be used, ``remarks`` on lines that could, ``general`` sentences about
-    the whole; ``unread`` is why nothing of it could be used."""
+    the whole; ``unread`` is why nothing of it could be used.  ``unit`` is what is numbered."""
 
     relative: bytes
+    unit: str = "line"
     lines: int = 0
     troubles: list[Trouble] = field(default_factory=list)
     remarks: list[Trouble] = field(default_factory=list)
@@ -83,10 +86,10 @@ class Claims:
             if one.algorithm != claim.algorithm:
                 continue
             if one.value == claim.value:
-                said = f"names the same file as line {one.line}, with the same digest"
+                said = f"names the same file as {one.unit} {one.line}, with the same digest"
                 about.remarks.append(Trouble(claim.line, said))
                 return
-            said = f"names the same file as line {one.line}, with another digest"
+            said = f"names the same file as {one.unit} {one.line}, with another digest"
             about.troubles.append(Trouble(claim.line, said))
             break
         if len(earlier) < _CLAIMS_AT_MOST:

@@ -123,7 +123,7 @@ def _told(
 
 def named(claims: Sequence[Claim]) -> str:
     """Some lists with their lines, safe to show; the rest by number."""
-    shown = [f"{display(one.source)} (line {one.line})" for one in claims[:_NAMED_AT_MOST]]
+    shown = [f"{display(one.source)} ({one.unit} {one.line})" for one in claims[:_NAMED_AT_MOST]]
     more = len(claims) - _NAMED_AT_MOST
     if more > 0:
         return f"{', '.join(shown)} and {more} more"

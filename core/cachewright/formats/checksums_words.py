@@ -30,7 +30,8 @@ _KILO: Final = 1000
 
 
 def counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing if count == 1 else thing + 's'}"
+    many = f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
+    return f"{count:,} {thing if count == 1 else many}"
 
 
 def of_list(path: bytes, about: ListFile) -> Finding | None:
@@ -42,26 +43,26 @@ def of_list(path: bytes, about: ListFile) -> Finding | None:
     if not about.lines and not about.ends and not about.troubles:
         return _damaged(path, about, "This list is empty.", Severity.NOTICE)
     if not about.lines and about.troubles:
-        said = f"No line of it could be used: {_told(about.troubles)}."
+        said = f"No {about.unit} of it could be used: {_told(about.unit, about.troubles)}."
         return _damaged(path, about, said, Severity.PROBLEM, about.troubles)
     if about.troubles:
-        many = counted(len(about.troubles), "line")
+        many = counted(len(about.troubles), about.unit)
         verb = "is" if len(about.troubles) == 1 else "are"
-        said = f"{many} of this list {verb} not right: {_told(about.troubles)}."
+        said = f"{many} of this list {verb} not right: {_told(about.unit, about.troubles)}."
         said += " The others were compared all the same."
         return _damaged(path, about, said, Severity.PROBLEM, about.troubles)
     if about.general or about.remarks:
         said = " ".join(about.general)
         if about.remarks:
-            said += f" In this list, {_told(about.remarks)}."
+            said += f" In this list, {_told(about.unit, about.remarks)}."
         return _damaged(path, about, said.strip(), Severity.NOTICE, about.remarks)
     return None
 
 
-def _told(troubles: Sequence[Trouble]) -> str:
-    shown = [f"line {one.number} {one.reason}" for one in troubles[:_TOLD]]
+def _told(unit: str, troubles: Sequence[Trouble]) -> str:
+    shown = [f"{unit} {one.number} {one.reason}" for one in troubles[:_TOLD]]
     more = len(troubles) - _TOLD
-    return "; ".join(shown) + (f"; and {counted(more, 'line')} more" if more > 0 else "")
+    return "; ".join(shown) + (f"; and {counted(more, unit)} more" if more > 0 else "")
 
 
 def _damaged(
@@ -79,7 +80,7 @@ def _damaged(
         path=path,
         explanation=explanation,
         evidence=tuple(
-            Evidence("line", Says.BAD, f"Line {one.number} {one.reason}.")
+            Evidence("line", Says.BAD, f"{about.unit.capitalize()} {one.number} {one.reason}.")
             for one in troubles[:_EVIDENCE]
         ),
     )

@@ -59,13 +59,13 @@ def read_manifest(root: Directory, names: Names, relative: bytes, claims: Claims
         return
     text = content.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] in {b"{", b"["}:
+        about.unit = "entry"
         said = _of_json(text, about)
     else:
-        said = list(_of_lines(text, about))
+        said = _of_lines(text, about)
     for one in said:
         _claim(names, relative, one, about, claims)
-    if not about.lines and not about.unread:
-        about.troubles.clear()
+    if not about.lines and not about.troubles and not about.unread:
         about.general.append(
             "It names no file together with a size or a digest, so nothing was compared with it."
         )
@@ -78,9 +78,9 @@ def _claim(names: Names, relative: bytes, one: _Said, about: ListFile, claims: C
         return
     path = names.through_link(path)
     if not one.digests:
-        claims.add(about, path, Claim("", "", relative, one.number, one.size))
+        claims.add(about, path, Claim("", "", relative, one.number, one.size, about.unit))
     for algorithm, value in one.digests:
-        claims.add(about, path, Claim(algorithm, value, relative, one.number, one.size))
+        claims.add(about, path, Claim(algorithm, value, relative, one.number, one.size, about.unit))
 
 
 def _of_json(text: bytes, about: ListFile) -> list[_Said]:
@@ -191,16 +191,21 @@ def _said(
     return _Said(number, spelled, size, tuple(digests))
 
 
-def _of_lines(text: bytes, about: ListFile) -> Iterator[_Said]:
+def _of_lines(text: bytes, about: ListFile) -> list[_Said]:
+    """Where no line at all says anything, it is no such manifest, and no line is at fault."""
+    said: list[_Said] = []
+    unused: list[Trouble] = []
     for number, raw in enumerate(text.split(b"\n"), 1):
         line = raw.removesuffix(b"\r")
         if not line.strip() or line.startswith(b"#"):
             continue
         found = _columns(number, line)
         if found is None:
-            about.troubles.append(Trouble(number, "names no file with a size or a digest"))
+            unused.append(Trouble(number, "names no file with a size or a digest"))
         else:
-            yield found
+            said.append(found)
+    about.troubles += unused if said else []
+    return said
 
 
 def _columns(number: int, line: bytes) -> _Said | None:

@@ -81,7 +81,8 @@ class ImportLocks:
 
 def stored_of(lock: ImportLock) -> Stored:
     body = json.dumps(dict(lock.body), sort_keys=True).encode()
-    version = "|".join(lock.body.get(one, "") for one in ("task", "changed", "status", "heartbeat"))
+    parts = ("task", "changed", "status", "heartbeat")
+    version = "|".join(lock.body.get(one) or "" for one in parts)
     return Stored(key=lock.image, body=body, version=version, size=len(body))
 
 
@@ -100,7 +101,7 @@ def claim_of(body: bytes) -> Claim:
         "Since": timestamp(taken) if taken else "",
         "Heartbeat": timestamp(beat) if beat else "",
         "Status": status if status is not None else "the task is not there",
-        "Message": said.get("message", ""),
+        "Message": said.get("message") or "",
     }
     return Claim(
         id=task,
@@ -163,7 +164,7 @@ def _put_back(connection: Connection, stored: Stored) -> bool:
 
     from cachewright.formats.glance_rows import LOCK, PROPERTIES, TASK_INFO, TASKS
 
-    said: dict[str, str] = json.loads(stored.body)
+    said: dict[str, str | None] = json.loads(stored.body)
     here = PROPERTIES.c.image_id == said["image_id"], PROPERTIES.c.name == LOCK
     if connection.execute(PROPERTIES.select().where(*here).with_for_update()).first() is not None:
         # Only one that is marked as deleted may give way to it.
@@ -175,26 +176,21 @@ def _put_back(connection: Connection, stored: Stored) -> bool:
         "image_id": said["image_id"],
         "name": LOCK,
         "value": said["task"],
-        "created_at": _time(said["taken"]),
-        "updated_at": _time(said["changed"]),
+        "created_at": said["taken"],
+        "updated_at": said["changed"],
         "deleted": False,
     }
     connection.execute(PROPERTIES.insert().values(row))
     if said.get("status") in {"pending", "processing"}:
         ended = TASKS.update().where(TASKS.c.id == said["task"], TASKS.c.status == "failure")
-        connection.execute(ended.values(status=said["status"], updated_at=_time(said["heartbeat"])))
+        connection.execute(ended.values(status=said["status"], updated_at=said["heartbeat"]))
         told = TASK_INFO.update().where(
             TASK_INFO.c.task_id == said["task"], TASK_INFO.c.message == MESSAGE
         )
-        connection.execute(told.values(message=said.get("message") or None))
+        connection.execute(told.values(message=said["message"]))
     return True
 
 
 def _utc_now() -> str:
     """As all three databases read a time that is written as text."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _time(said: str) -> str | None:
-    """A time as it was read, to be written again; NULL where there was none."""
-    return said or None

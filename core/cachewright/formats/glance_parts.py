@@ -70,7 +70,7 @@ class PartFormat(Format):
 
     name: ClassVar[str] = "glance"
     title: ClassVar[str] = "Glance"
-    algorithms: ClassVar[frozenset[str]] = frozenset({"md5"})
+    algorithms: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, known: Known, label: str) -> None:
         self.known = known
@@ -129,10 +129,10 @@ class PartKnowledge(Knowledge):
         )
 
     def algorithms(self) -> frozenset[str]:
-        """By what the images of this directory are recorded."""
-        images = [self.image(entry) for entry in self.entries]
-        found = {one.algorithm for one in images if one and one.algorithm in _STRONG and one.value}
-        return frozenset({"md5"} | found)
+        """By what the images of this directory are recorded; nothing, where none is."""
+        images = [one for entry in self.entries if (one := self.image(entry)) is not None]
+        strong = {one.algorithm for one in images if one.algorithm in _STRONG and one.value}
+        return frozenset(strong | {"md5" for one in images if one.md5})
 
     def image(self, entry: Entry) -> Image | None:
         return self.said.image(entry.relative.rpartition(b"/")[2])

@@ -95,7 +95,7 @@ class ImportLock:
     status: str | None
     heartbeat_ns: int
     stores: tuple[str, ...]
-    body: Mapping[str, str]
+    body: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)

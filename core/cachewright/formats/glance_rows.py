@@ -75,17 +75,17 @@ def locks_query(image: str | None = None) -> Select[Any]:
 
 def lock_of(row: Row[Any]) -> ImportLock:
     said = {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - its public name
-    body = {name: text_of(said[name]) for name in said}
+    body = {name: None if value is None else text_of(value) for name, value in said.items()}
     there = said["status"] is not None
     if not there:
         body = {name: body[name] for name in ("image_id", "task", "taken", "changed", "image_name")}
     return ImportLock(
-        image=body["image_id"],
-        task=body["task"],
+        image=text_of(said["image_id"]),
+        task=text_of(said["task"]),
         since_ns=max(moment_ns(said["taken"]), moment_ns(said["changed"])),
-        status=body["status"] if there else None,
+        status=text_of(said["status"]) if there else None,
         heartbeat_ns=moment_ns(said["heartbeat"]) or moment_ns(said["begun"]),
-        stores=_backends(body.get("input", "")),
+        stores=_backends(text_of(said["input"])),
         body=body,
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cachewright.formats.glance_records import GOING_ON, Image, Records
-from cachewright.holders.naming import names_of
 from cachewright.model import (
     EntryVerdict,
     Finding,
@@ -51,7 +50,7 @@ def stuck(
         files = [one for one in files_of(image.id) if os.path.lexists(one)]
         found = _of(image, files, held.get(image.id), in_use(files) if files else ())
         if found is not None:
-            severity, verdict, said, users = found
+            severity, verdict, said = found
             yield Finding(
                 kind=FindingKind.STUCK_RECORD,
                 severity=severity,
@@ -59,7 +58,6 @@ def stuck(
                 subject=f"{elide(display(image.title), 200)} ({display(image.id)})",
                 path=source + b"#images/" + image.id.encode("utf-8", "surrogateescape"),
                 explanation=said,
-                holders=tuple(users),
                 changed_ns=image.updated_ns,
             )
 
@@ -70,21 +68,18 @@ def _by_image(locks: Sequence[LockReport]) -> Mapping[str, LockReport]:
 
 def _of(
     image: Image, files: Sequence[bytes], lock: LockReport | None, users: Sequence[Holder]
-) -> tuple[Severity, EntryVerdict, str, Sequence[Holder]] | None:
+) -> tuple[Severity, EntryVerdict, str] | None:
     state = f"The image is {image.status}."
-    if users:
-        said = f"{state} {names_of(users)} works on it."
-        return Severity.NOTICE, EntryVerdict.BUSY, said, users
-    if lock is not None and lock.verdict is HoldVerdict.HELD:
-        return None  # the lock is told of, and may be right
+    if users or (lock is not None and lock.verdict is HoldVerdict.HELD):
+        return None  # the file that is written, or the lock, is told of
     if not files:
         said = (
             f"{state} Nothing of it lies in the directories that were looked at, so it cannot be "
             "told whether somebody still writes it elsewhere."
         )
-        return Severity.NOTICE, EntryVerdict.UNCHECKED, said, ()
+        return Severity.NOTICE, EntryVerdict.UNCHECKED, said
     if image.status == "uploading" and lock is None:
         return None  # its file in staging is warned of
     first = "" if lock is None else " Its import lock is told of beside it: release that first."
     said = f"{state} {_ENDED[image.status]}{first} {_NEXT}"
-    return Severity.PROBLEM, EntryVerdict.INCOMPLETE, said, ()
+    return Severity.PROBLEM, EntryVerdict.INCOMPLETE, said

@@ -157,7 +157,7 @@ class Database:
         if self._kind == "sqlite":
             connect = self._file_opener(write=write)
             return create_engine("sqlite://", creator=connect, poolclass=NullPool)
-        seconds = max(1, math.ceil(self.timeout_s))
+        seconds = math.ceil(self.timeout_s) + 2  # the call itself is given up before that
         waits = {"connect_timeout": seconds}
         if self._kind == "mysql":
             waits |= {"read_timeout": seconds, "write_timeout": seconds}

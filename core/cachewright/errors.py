@@ -188,3 +188,9 @@ class BaselineExists(Refused):
 class BaselineUnusable(CachewrightError):
     """The baseline {path} cannot be used: {reason}. It was left as it is; put a new one in its
     place with --replace."""
+
+
+class BaselineNotKept(CachewrightError):
+    """The baseline {path} could not be written: {reason}. A former one stays as it was."""
+
+    exit_code = 5

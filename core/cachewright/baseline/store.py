@@ -9,7 +9,13 @@ from contextlib import suppress
 from typing import Final
 
 from cachewright.baseline.record import Baseline, document, parse
-from cachewright.errors import BaselineExists, BaselineUnusable, CachewrightError, TooLarge
+from cachewright.errors import (
+    BaselineExists,
+    BaselineNotKept,
+    BaselineUnusable,
+    CachewrightError,
+    TooLarge,
+)
 from cachewright.repair.exclusive import exclusive
 from cachewright.repair.journal import state_directory
 from cachewright.storage.anchored import Directory
@@ -69,10 +75,18 @@ class Baselines:
         """Keep it, whole and durable when this returns.
 
         Without ``replace`` one that is there already stays: ``BaselineExists``.
+        ``BaselineNotKept`` where it cannot be written; a former one is then as it was.
         """
+        path = self.path_of(baseline.root)
         content = json.dumps(document(baseline), ensure_ascii=True).encode("ascii")
         if len(content) > LIMIT:
-            raise TooLarge(path=self.path_of(baseline.root), limit=f"{LIMIT} bytes")
+            raise BaselineNotKept(path=path, reason="it would be too large to be read again")
+        try:
+            self._keep(baseline.root, content, replace=replace)
+        except OSError as error:
+            raise BaselineNotKept(path=path, reason=error.strerror or str(error)) from error
+
+    def _keep(self, root: bytes, content: bytes, *, replace: bool) -> None:
         os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
         with Directory.open(self._state_dir) as state:
             with suppress(FileExistsError):
@@ -82,8 +96,8 @@ class Baselines:
                 state.open_directory(_FOLDER) as folder,
             ):
                 if not replace:
-                    self.refuse_second(baseline.root)
-                _write(folder, _name(baseline.root), content)
+                    self.refuse_second(root)
+                _write(folder, _name(root), content)
             sync_directory(state)
 
 

@@ -27,7 +27,7 @@ from cachewright.formats.clcache_layout import MANIFESTS, OBJECT, OUTPUT, RULES,
 from cachewright.formats.clcache_manifests import Manifests
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import Finding, StepKind
-from cachewright.text import display
+from cachewright.text import display, elide
 
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
@@ -39,6 +39,7 @@ _SOURCE: Final = re.compile(
 )
 _OUTPUT_READ: Final = 512
 _KEY_SHOWN: Final = 12
+_TITLE_SHOWN: Final = 100
 _NOT_LIVE: Final = (
     "clcache guards its cache by named mutexes of Windows, which show nowhere on a disk. Here the "
     "directory counts as a copy: nobody can be asked for them, so what a writer left is judged "
@@ -88,7 +89,7 @@ class ClcacheKnowledge(Knowledge):
             return ""
         finally:
             os.close(fd)
-        return display(first) if _SOURCE.fullmatch(first) else ""
+        return elide(display(first), _TITLE_SHOWN) if _SOURCE.fullmatch(first) else ""
 
     def expected(self, entry: Entry) -> Expected:
         del entry

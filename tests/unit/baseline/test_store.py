@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cachewright.baseline import Baseline, Baselines, FileRecord, store
-from cachewright.errors import BaselineExists, BaselineUnusable, TooLarge
+from cachewright.errors import BaselineExists, BaselineNotKept, BaselineUnusable
 
 ROOT = b"/caches/one"
 TAKEN = Baseline(ROOT, 7, "clcache", 10**18, {"one": {b"object": FileRecord(3, "ab" * 32)}})
@@ -76,7 +76,7 @@ def test_damage_links_pipes_and_giants_are_told(
     monkeypatch.setattr(store, "LIMIT", len(whole) - 1)
     with pytest.raises(BaselineUnusable, match="too large"):
         known.of(ROOT)
-    with pytest.raises(TooLarge):
+    with pytest.raises(BaselineNotKept, match="too large"):
         known.keep(TAKEN, replace=True)
     assert path.read_bytes() == whole
 
@@ -90,7 +90,7 @@ def test_one_that_cannot_be_written_leaves_the_former(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store.os, "fsync", full)
-    with pytest.raises(OSError, match="space"):
+    with pytest.raises(BaselineNotKept, match="No space left"):
         known.keep(replace(TAKEN, inode=8), replace=True)
     assert known.of(ROOT) == TAKEN
     assert len(os.listdir(os.path.dirname(known.path_of(ROOT)))) == 1

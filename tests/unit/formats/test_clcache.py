@@ -405,8 +405,9 @@ def test_a_manifest_that_went_away_is_passed_over(cache: Cache) -> None:
         assert list(cache.form.read(root, tree, References()).findings()) == []
 
 
-def test_reading_stops_when_asked(cache: Cache) -> None:
-    cache.compiled("a.cpp")
+@pytest.mark.parametrize("makes", [Cache.entry, Cache.manifest])
+def test_reading_stops_when_asked(cache: Cache, makes: Any) -> None:
+    makes(cache, "a.cpp")
     stopped = CancelToken()
     stopped.cancel()
     with Directory.open(os.fsencode(cache.path)) as root:

@@ -58,9 +58,14 @@ def steady() -> None:
 
 def _says_where(options: Options) -> bool:
     """Whether more was said than which place to open: then it counts, not what was remembered."""
-    from cachewright.model import Access
+    from cachewright.model import Access, Directories
 
-    return bool(options.projects or options.sources or options.access != Access())
+    return bool(
+        options.projects
+        or options.sources
+        or options.access != Access()
+        or options.directories != Directories()
+    )
 
 
 def _show(

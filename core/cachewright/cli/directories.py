@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import click
 
+from cachewright.text import is_address, public_address
+
 Verb = Callable[..., int]
+
+
+def apart(root: bytes) -> tuple[bytes, str]:
+    """The root as it may be shown, and, where that leaves out a password, as it was given."""
+    shown = public_address(root) if is_address(root) else root
+    return shown, os.fsdecode(root) if shown != root else ""
 
 
 def directories(place: Callable[[str], bytes]) -> Callable[[Verb], Verb]:

@@ -15,7 +15,7 @@ from cachewright.cli import access as access_options
 from cachewright.cli import directories as directory_options
 from cachewright.model import Access, Directories
 from cachewright.report.command import naming, reaching
-from cachewright.text import is_address, public_address
+from cachewright.text import is_address
 
 if TYPE_CHECKING:
     from cachewright.workbench import Options
@@ -176,9 +176,7 @@ def cache(verb: Verb) -> Verb:
         image_cache: bytes | None,
         **others: object,
     ) -> int:
-        shown = public_address(root) if is_address(root) else root
-        # What holds a password is kept apart, so that it is nowhere shown.
-        secret = os.fsdecode(root) if shown != root else ""
+        shown, secret = directory_options.apart(root)
         look = Look(
             shown,
             format_name,

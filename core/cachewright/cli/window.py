@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cachewright.cli import access as access_options
+from cachewright.cli import directories as directory_options
 from cachewright.cli import output
 from cachewright.cli.display_server import reason_against
 from cachewright.cli.exit_code import ExitCode
 from cachewright.cli.interrupt import ending_at_once
-from cachewright.cli.options import patience, places, root_place, timeout
+from cachewright.cli.options import patience, place, places, root_place, timeout
 from cachewright.cli.verbs import VERBS
 from cachewright.errors import RootMissing, RootNotADirectory
-from cachewright.model import Access
+from cachewright.model import Access, Directories
 from cachewright.text import display, is_address
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ GROUP: Final = "cachewright.window"
 @click.option("--format", "format_name", metavar="NAME", help="The kind of cache.")
 @places
 @patience
+@directory_options.directories(place)
 @access_options.access(timeout)
 def open_window(
     *,
@@ -41,13 +43,19 @@ def open_window(
     floor_s: float,
     observe_s: float,
     settle_s: float,
+    stores: tuple[tuple[str, bytes], ...],
+    staging: bytes | None,
+    image_cache: bytes | None,
     **access: Any,
 ) -> int:
     """Open the window, on the cache ROOT if one is given."""
     from cachewright.workbench import Options
 
-    if root is not None and not is_address(root):
-        _must_be_a_directory(root)
+    secret = ""
+    if root is not None:
+        if not is_address(root):
+            _must_be_there(root, format_name)
+        root, secret = directory_options.apart(root)
     options = Options(
         projects=projects,
         sources=sources,
@@ -55,14 +63,20 @@ def open_window(
         observe_s=observe_s,
         settle_s=settle_s,
         access=Access(**access),
+        directories=Directories(stores, staging, image_cache, secret),
     )
     return run(root, options, format_name)
 
 
-def _must_be_a_directory(root: bytes) -> None:
+def _must_be_there(root: bytes, format_name: str | None) -> None:
+    """A directory, or a file that some format opens."""
     if os.path.isdir(root):
         return
     if os.path.lexists(root):
+        from cachewright.workbench import is_spread
+
+        if is_spread(root, format_name):
+            return
         raise RootNotADirectory(path=root)
     name = os.path.basename(root)
     if name.isalpha() and os.path.dirname(root) == os.getcwdb():

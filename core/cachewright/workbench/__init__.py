@@ -69,6 +69,7 @@ __all__ = [
     "Workbench",
     "chosen_lock",
     "history",
+    "is_spread",
     "known_formats",
     "offer_of",
     "open_bench",
@@ -340,6 +341,11 @@ def open_bench(
     if is_address(root):
         return StoreBench.open(root, format_name=format_name, options=options)
     return Workbench.open(root, format_name=format_name, options=options)
+
+
+def is_spread(root: bytes, format_name: str | None = None) -> bool:
+    """Whether this path or address is a cache that lies in several directories."""
+    return _spread_format(root, format_name) is not None
 
 
 def _spread_format(root: bytes, name: str | None) -> Format | None:

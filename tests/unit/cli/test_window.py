@@ -48,6 +48,12 @@ def test_a_path_that_is_missing_or_a_file_is_told(command: Command, tmp_path: Pa
     assert (ran.returncode, ran.stderr.count(b"\n")) == (2, 1)
 
 
+def test_a_configuration_file_may_be_opened(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "glance-api.conf").touch()
+    ran = command(str(tmp_path / "glance-api.conf"))
+    assert b"no display" in ran.stderr
+
+
 @pytest.fixture
 def listener(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "wayland-9"

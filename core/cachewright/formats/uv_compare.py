@@ -21,7 +21,7 @@ class Compared:
     """Names of files by what was found out, each sorted.
 
     ``changed`` differ in digest or size; ``cut`` of them are shorter than recorded: both sizes.
-    ``bare`` are listed without any digest, ``unknown`` with one that is not computed here,
+    ``bare`` are listed without any digest, ``unknown`` with one that was not computed,
     ``weak`` fit a digest that is easily forged.  ``compiled`` are byte code that was added.
     """
 
@@ -101,7 +101,7 @@ def _of_row(row: Row, digest: FileDigest) -> str:
         return "changed"
     if not row.algorithm:
         return "bare"
-    if not row.digest or row.algorithm not in digest.values:
+    if row.algorithm not in digest.values:
         return "unknown"
     if digest.values[row.algorithm] != row.digest:
         return "changed"

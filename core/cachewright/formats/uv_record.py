@@ -38,7 +38,7 @@ class RecordDamaged(ValueError):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One file: digest in hex by ``algorithm`` (hashlib's name), both empty where there is
-    none; ``algorithm`` alone where it is not known here.  ``size`` may be missing too."""
+    none.  ``size`` may be missing too."""
 
     algorithm: str
     digest: str
@@ -140,12 +140,9 @@ def _row(line: list[str]) -> Row:
     if not spelled:
         return Row("", "", size)
     algorithm, _separator, value = spelled.partition("=")
-    algorithm = algorithm.lower()
-    if not value:
-        raise _FaultyRow(f"the digest of {_shown(path)} is none: {_shown(spelled)}")
-    if algorithm not in STRONG | WEAK:
-        return Row(algorithm, "", size)
-    digest = _hex(algorithm, value)
+    if value and algorithm not in STRONG | WEAK:
+        raise _FaultyRow(f"the digest of {_shown(path)} is of an unknown kind: {_shown(algorithm)}")
+    digest = _hex(algorithm, value) if value else ""
     if not digest:
         raise _FaultyRow(f"the digest of {_shown(path)} is none: {_shown(spelled)}")
     return Row(algorithm, digest, size)
@@ -159,7 +156,8 @@ def _hex(algorithm: str, value: str) -> str:
         raw = base64.b64decode(stem + "=" * (-len(stem) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return ""
-    return raw.hex() if len(raw) == length else ""
+    exact = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == stem
+    return raw.hex() if exact and len(raw) == length else ""
 
 
 def _shown(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from cachewright.formats.uv_layout import WHEELS
-from cachewright.formats.uv_sources import release_of
+from cachewright.formats.uv_sources import one_spelling, release_of
 from cachewright.formats.uv_titles import DIST_INFO, of_reference, release
 from cachewright.model import Role
 from cachewright.text import display
@@ -33,7 +33,7 @@ def unfinished(tree: Tree, references: References) -> Mapping[bytes, str]:
         if WHEELS.fullmatch(stem):
             one = references.named_at(stem)
             if not one.archives and one.outside is None:
-                found[release_of(one.package)[0]] = of_reference(one)
+                found[one_spelling(one.package)] = of_reference(one)
     return found
 
 
@@ -53,7 +53,7 @@ def _package(tree: Tree, row: int, waiting: Mapping[bytes, str]) -> str:
             package, version = release_of(name)
             return display(package + b" " + version)
     for name in names:
-        package = release_of(os.path.splitext(name)[0])[0]
+        package = one_spelling(os.path.splitext(name)[0])
         if package in waiting:
             return waiting[package]
     if len(waiting) == 1:

@@ -180,7 +180,12 @@ class Sources:
 def release_of(stem: bytes) -> tuple[bytes, bytes]:
     """Name, spelled in the one way that all spellings share, and version."""
     name, _separator, rest = stem.partition(b"-")
-    return _RUN.sub(b"-", name).lower(), rest.partition(b"-")[0]
+    return one_spelling(name), rest.partition(b"-")[0]
+
+
+def one_spelling(package: bytes) -> bytes:
+    """As an index spells a package's name."""
+    return _RUN.sub(b"-", package).lower()
 
 
 def _proof(content: Unpacked, wanted: Wanted) -> str:

@@ -53,7 +53,7 @@ def unvouched(compared: Compared) -> list[str]:
             f"is known: {listed(compared.bare)}."
         )
     if compared.unknown:
-        said.append(f"The digest of {listed(compared.unknown)} is of a kind not known here.")
+        said.append(f"The digest of {listed(compared.unknown)} is of a kind not computed here.")
     if compared.compiled:
         count = counted(len(compared.compiled), "compiled file")
         said.append(f"{count} (.pyc) came later; nothing vouches for such files.")

@@ -79,8 +79,19 @@ class StoreKnowledge(PartKnowledge):
             folder, name = os.path.split(copy.path)
             if folder not in folders:
                 folders[folder] = os.path.realpath(folder) == self.root.path
-            if folders[folder] and copy.active:
+            if copy.active and (folders[folder] or self._seen_elsewhere(copy, name)):
                 yield name, copy
+
+    def _seen_elsewhere(self, copy: Copy, name: bytes) -> bool:
+        """Whether the service sees this store's directory by another path, as from a container:
+        the copy is recorded where nothing is, and a file of its name lies here.  Nobody's
+        published copy may be taken for an orphan."""
+        return (
+            copy.store in {"", self._store}
+            and copy.path is not None
+            and self.tree.find(name) is not None
+            and not os.path.lexists(copy.path)
+        )
 
     def findings(self) -> Iterable[Finding]:
         yield from self._missing()

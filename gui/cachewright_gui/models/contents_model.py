@@ -81,6 +81,10 @@ class ContentsModel(QAbstractTableModel):
     def can_open(self, row: int) -> bool:
         return self.inventory is not None and bool(self.inventory.tree.count[row])
 
+    def is_directory(self, row: int) -> bool:
+        """Whether it is one, be there anything in it or not."""
+        return self.inventory is not None and self.inventory.tree.is_directory(row)
+
     def path(self, row: int) -> bytes:
         """Relative to the cache's root."""
         return self.inventory.tree.path(row) if self.inventory is not None else b""

@@ -166,10 +166,9 @@ class ContentsView(RowsView):
         for row, area in items:
             left = column.left() + self._left_of(row)
             top = area.top() + (area.height() - 14) // 2
-            is_directory = contents.can_open(row)
-            if is_directory:
+            if contents.can_open(row):
                 painter.drawPixmap(left, top, opened if contents.is_open(row) else closed)
-            painter.drawPixmap(left + 17, top, folder if is_directory else file)
+            painter.drawPixmap(left + 17, top, folder if contents.is_directory(row) else file)
             room = max(column.right() - left - 37, 12)
             words = QRect(left + 37, area.top(), room, area.height())
             painter.drawText(words, _LEFT, _fitted(brushes, contents.text(row, NAME), room))

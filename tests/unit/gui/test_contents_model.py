@@ -213,6 +213,19 @@ def test_typing_finds_the_next_name_in_either_case(qtbot: QtBot, inventory: Inve
     assert model.find_prefix(b"", 0) is None
 
 
+def test_an_empty_directory_is_one_all_the_same(qtbot: QtBot, tmp_path: Path) -> None:
+    del qtbot
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    with Directory.open(os.fsencode(tmp_path)) as top:
+        inventory = Inventory.of(1, scan_subtree(top, b""))
+    model = ContentsModel()
+    model.show(inventory, Marks())
+    kinds = {model.text(row, NAME): model.is_directory(row) for row in map(int, model.rows)}
+    assert kinds == {"empty": True, "file": False}
+    assert not any(model.can_open(int(row)) for row in model.rows)
+
+
 def test_a_chain_of_only_directories_opens_at_once(qtbot: QtBot, inventory: Inventory) -> None:
     del qtbot
     model = ContentsModel()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cachewright import workbench
 from cachewright.errors import BaselineExists, BaselineUnusable, Refused
 from cachewright.model import EntryVerdict, Finding, FindingKind, Severity
 from cachewright.workbench import Baselines, Options, Workbench
@@ -100,6 +101,15 @@ def test_what_differs_is_a_problem_without_being_called_corrupt(
     assert (entry.verdict, entry.expected) == (EntryVerdict.UNVERIFIABLE, ())
 
 
+def test_what_is_known_to_be_broken_is_not_compared(bench: Workbench, cache: Path) -> None:
+    bench.baseline()
+    (cache / "objects" / KEYS[0][:2] / KEYS[0] / "object").write_bytes(b"")
+    result = bench.check()
+    assert of_baseline(result.findings) == []
+    (entry,) = (one for one in result.entries if one.verdict is EntryVerdict.CORRUPT)
+    assert "baseline" not in {one.fact for one in entry.evidence}
+
+
 def test_new_and_gone_entries_are_notices(bench: Workbench, cache: Path, tmp_path: Path) -> None:
     date = bench.baseline().date
     add(cache, "0e" * 16)
@@ -154,11 +164,15 @@ def test_nothing_to_record_is_refused(bench: Workbench, cache: Path) -> None:
     assert Baselines().of(bench.root) is None
 
 
-def test_the_first_one_stays_unless_it_is_meant(bench: Workbench, cache: Path) -> None:
+def test_the_first_one_stays_unread_unless_it_is_meant(
+    bench: Workbench, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = bench.baseline()
     (cache / "objects" / KEYS[0][:2] / KEYS[0] / "object").write_bytes(COFF + b"new")
-    with pytest.raises(BaselineExists):
-        bench.baseline()
+    with monkeypatch.context() as unread:
+        unread.setattr(workbench, "read_cache", None)
+        with pytest.raises(BaselineExists):
+            bench.baseline()
     assert Baselines().of(bench.root) == first
     count(cache)
     bench.baseline(anew=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cachewright.formats.uv_layout import ARCHIVE
@@ -50,9 +50,12 @@ class Records:
         self._entries = entries
         self._archives = {entry.relative for entry in entries}
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self, answers: Iterable[Damage]) -> Iterator[Finding]:
+        """``answers``: what else cannot be read, and only has to be asked for again."""
         for damage in self._references.damaged:
             yield self._damaged(damage)
+        for damage in answers:
+            yield self._unreadable_answer(damage)
         for reference in self._references.all:
             yield from self._of_reference(reference)
         yield from self._orphans()
@@ -92,6 +95,15 @@ class Records:
         )
         kind, verdict = FindingKind.DAMAGED_METADATA, EntryVerdict.CORRUPT
         return self._finding(kind, damage.relative, words, verdict=verdict, why=_ANEW)
+
+    def _unreadable_answer(self, damage: Damage) -> Finding:
+        about = self._references.named_at(damage.relative)
+        words = (
+            f"{of_reference(about)}: what uv remembers here cannot be used: {damage.reason}. It "
+            "asks again when it needs it; an answer of an index is not had without network."
+        )
+        kind, verdict = FindingKind.DAMAGED_METADATA, EntryVerdict.CORRUPT
+        return self._finding(kind, damage.relative, words, verdict=verdict, why=_MADE_AGAIN)
 
     def _of_reference(self, one: Reference) -> Iterator[Finding]:
         if one.outside is not None:

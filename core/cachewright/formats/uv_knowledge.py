@@ -23,6 +23,7 @@ from cachewright.formats.base import (
     StagingPlace,
     Verification,
 )
+from cachewright.formats.uv_answers import damaged_answers
 from cachewright.formats.uv_built import judge_built
 from cachewright.formats.uv_copies import read_wheel
 from cachewright.formats.uv_findings import Records
@@ -256,7 +257,8 @@ class UvKnowledge(Knowledge):
     def findings(self) -> Iterable[Finding]:
         """About links, pointers and archives as such, and sources that could not be used."""
         yield from self._sources.findings
-        yield from Records(self._root, self._tree, self._references, self.entries).findings()
+        records = Records(self._root, self._tree, self._references, self.entries)
+        yield from records.findings(damaged_answers(self._root, self._tree))
 
 
 def _entry(relative: bytes, row: int, named: Called, *, unique: bool) -> Entry:

@@ -49,10 +49,13 @@ def guarded(content: bytes) -> bool:
     if len(content) < _TAIL:
         return False
     (length,) = _LENGTH.unpack(content[-8:])
-    if length > len(content) - _TAIL:
-        return False
-    (crc,) = _CRC.unpack(content[-_TAIL:-8])
-    return zlib.crc32(content[length:-_TAIL] + content[-8:]) == crc
+    return length <= len(content) - _TAIL and guarded_end(content[length:])
+
+
+def guarded_end(end: bytes) -> bool:
+    """The same of what follows the content: the rules, their CRC and the content's length."""
+    (crc,) = _CRC.unpack(end[-_TAIL:-8])
+    return zlib.crc32(end[:-_TAIL] + end[-8:]) == crc
 
 
 def payload(content: bytes) -> bytes:

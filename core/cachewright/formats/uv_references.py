@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
 
+TOO_LARGE: Final = "it is far larger than uv writes it"
 _TEXT_LINK_LIMIT: Final = 256
 _REVISIONS: Final = frozenset({b"revision.http", b"revision.rev"})
 _SUFFIXES: Final = (b".http", b".rev")
+_KNOWN_SUFFIXES: Final = (*_SUFFIXES, b".msgpack", b".rkyv")
 _ENVIRONMENT: Final = re.compile(rb"environments-v[0-9]+/")
 
 
@@ -102,7 +104,7 @@ class References:
     def named_at(self, relative: bytes) -> Reference:
         """The reference that a record belongs to, by its place; a new one where there is none."""
         stem, suffix = os.path.splitext(relative)
-        at = stem if suffix in _SUFFIXES else relative
+        at = stem if suffix in _KNOWN_SUFFIXES else relative
         return self._stems.get(at) or Reference(at)
 
     def pointers(self, archive: bytes) -> Iterator[tuple[bytes, Pointer]]:
@@ -125,7 +127,7 @@ class References:
         except FileNotFoundError:
             return
         except TooLarge:
-            self.damaged.append(Damage(relative, "it is far larger than uv writes it"))
+            self.damaged.append(Damage(relative, TOO_LARGE))
         except PointerDamaged as error:
             self.damaged.append(Damage(relative, str(error)))
         except (CachewrightError, OSError) as error:

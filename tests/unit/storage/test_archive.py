@@ -75,6 +75,19 @@ def test_unpacks_what_it_says(made: Callable[[Fill], bytes], staging: Directory)
     assert staging.names(b"docs") == []
 
 
+def test_reads_one_member_up_to_a_limit(made: Callable[[Fill], bytes]) -> None:
+    token = CancelToken()
+    with ZipContent.open(made(good)) as archive:
+        assert archive.read(b"LICENSE", 4, token) == b"free"
+        for name, limit, reason in (
+            (b"LICENSE", 3, "larger than 3 bytes"),
+            (b"docs", 9, "a member is missing"),
+            (b"none", 9, "a member is missing"),
+        ):
+            with pytest.raises(SourceUnusable, match=reason):
+                archive.read(name, limit, token)
+
+
 def test_raw_names_survive(made: Callable[[Fill], bytes], staging: Directory) -> None:
     path = made(lambda archive: archive.writestr(info("aaaa"), b"x"))
     file = Path(os.fsdecode(path))

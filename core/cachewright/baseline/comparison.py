@@ -19,7 +19,7 @@ from cachewright.model import (
 )
 
 _FACT: Final = "baseline"
-_NAMED_AT_MOST: Final = 20
+_NAMED_AT_MOST: Final = 50
 
 
 @dataclass(slots=True)
@@ -105,11 +105,6 @@ def _finding(weighed: Weighed, said: str, other: tuple[bytes, ...]) -> Finding:
 
 
 def _notice(path: bytes, why: str, names: Collection[str] = ()) -> Finding:
-    listed = list(names)
-    evidence = [Evidence(_FACT, Says.UNKNOWN, name) for name in listed[:_NAMED_AT_MOST]]
-    if len(listed) > _NAMED_AT_MOST:
-        more = f"and {len(listed) - _NAMED_AT_MOST:,} more"
-        evidence.append(Evidence(_FACT, Says.UNKNOWN, more))
     return Finding(
         kind=FindingKind.DIFFERS_FROM_BASELINE,
         severity=Severity.NOTICE,
@@ -117,6 +112,5 @@ def _notice(path: bytes, why: str, names: Collection[str] = ()) -> Finding:
         subject="the baseline",
         path=path,
         explanation=why,
-        files=tuple(name.encode() for name in listed[:_NAMED_AT_MOST]),
-        evidence=tuple(evidence),
+        files=tuple(name.encode() for name in list(names)[:_NAMED_AT_MOST]),
     )

@@ -82,7 +82,7 @@ def findings(root: Directory, now: OnDisk, left: OnDisk) -> Iterator[Finding]:
         return
     told = _words(counted.entries, counted.size)
     if not now.fits(counted):
-        why = f"clcache has counted {told}, but {now.words} lie here: it does not keep its limit."
+        why = f"clcache has counted {told}, but {now.words} lie here: its size limit is not kept."
         repairs: tuple[RepairOffer, ...] = (_recount(left),)
         if left.fits(counted):
             why += " The count is right once the ones that are offered for quarantine are gone."

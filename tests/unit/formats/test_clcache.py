@@ -275,6 +275,20 @@ def test_a_link_in_the_object_s_place_is_corrupt(cache: Cache, tmp_path: Path) -
     assert cache.look().one().verdict is EntryVerdict.CORRUPT
 
 
+def test_pipes_are_never_opened(cache: Cache) -> None:
+    """To open one for reading would wait for ever."""
+    place = cache.compiled("a.cpp")
+    for path in (place / "object", place / "output.txt", cache.path / "stats.txt"):
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+    os.mkfifo(cache.path / "manifests" / "00")
+    os.mkfifo(cache.manifest("b.cpp").with_name(f"{'0' * 32}.json"))
+    assert recognised(cache)
+    looked = cache.look()
+    assert looked.one().verdict is EntryVerdict.CORRUPT
+    assert Kind.UNREADABLE in looked.kinds
+
+
 def test_a_file_in_an_entry_s_place_is_corrupt(cache: Cache) -> None:
     place = cache.entry("a.cpp")
     for path in place.iterdir():

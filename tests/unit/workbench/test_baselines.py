@@ -123,7 +123,7 @@ def test_new_and_gone_entries_are_notices(bench: Workbench, cache: Path, tmp_pat
         f"1 entry is gone since the baseline of {date}.",
     }
     assert len({one.id for one in found}) == len(found)
-    assert {one.evidence[0].detail for one in found} == {"0e" * 16, KEYS[0]}
+    assert {one.files for one in found} == {(b"0e" * 16,), (KEYS[0].encode(),)}
 
 
 def test_broken_and_busy_entries_are_left_out(bench: Workbench, cache: Path, other: Any) -> None:

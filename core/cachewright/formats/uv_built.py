@@ -25,7 +25,8 @@ def judge_built(case: Case, read: Callable[[], Unpacked]) -> Judgement:
     try:
         wheel = read()
     except SourceUnusable as error:
-        words = f"the wheel that uv built cannot be unpacked: {error.values['reason']}."
+        reason = error.values["reason"].rstrip(".")
+        words = f"the wheel that uv built cannot be unpacked: {reason}."
         kind, verdict = FindingKind.CORRUPT_ENTRY, EntryVerdict.CORRUPT
         return single(case, finding(case, kind, verdict, words))
     if wheel.sha256 != seen.sha256:

@@ -69,11 +69,11 @@ def judge_wheel(case: Case) -> Judgement:
     try:
         record = case.record()
     except RecordDamaged as error:
-        return _damaged_record(case, f"Its RECORD cannot be used: {error}.")
+        return _damaged_record(case, f"its RECORD cannot be used: {error}.")
     compared = compare(case.seen.files, record, case.places, strange=case.seen.strange)
     if compared.extra and not record.lists_itself:
         names = listed(compared.extra)
-        words = f"Its RECORD lists neither itself nor {names}: it was cut short."
+        words = f"its RECORD lists neither itself nor {names}: it was cut short."
         return _damaged_record(case, words)
     return _with_strange(case, _with_faults(case, record, _compared(case, record, compared)))
 
@@ -91,7 +91,7 @@ def judge_environment(case: Case) -> Judgement:
     try:
         record = case.record()
     except RecordDamaged as error:
-        return _damaged_record(case, f"A RECORD in it cannot be used: {error}.")
+        return _damaged_record(case, f"a RECORD in it cannot be used: {error}.")
     compared = compare(
         case.seen.files, record, case.places, strange=case.seen.strange, extras=False
     )

@@ -102,9 +102,14 @@ class References:
         return self._by_archive.get(archive, ())
 
     def named_at(self, relative: bytes) -> Reference:
-        """The reference that a record belongs to, by its place; a new one where there is none."""
+        """The reference that a record belongs to, by its place; a new one where there is none.
+        A source's revision belongs to whatever was built from it."""
         stem, suffix = os.path.splitext(relative)
         at = stem if suffix in _KNOWN_SUFFIXES else relative
+        folder, name = os.path.split(relative)
+        if name in _REVISIONS:
+            built = (one for one in self.all if one.stem.startswith(folder + b"/"))
+            return next(built, Reference(at))
         return self._stems.get(at) or Reference(at)
 
     def pointers(self, archive: bytes) -> Iterator[tuple[bytes, Pointer]]:

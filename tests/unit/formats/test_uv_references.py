@@ -149,6 +149,10 @@ def test_damaged_revisions_name_the_source(made: MadeUv) -> None:
     first, second = made.look().findings
     assert first.explanation.startswith("sdists-v10/path/0123/revision")
     assert second.explanation.startswith("toy 1.0: ")
+    made.unpacked()
+    folder = "sdists-v10/path/0123/REVISION01234567"
+    made.link(f"../../../../archive-v0/{ID}", f"{folder}/other-2.0-py3-none-any")
+    assert made.look().findings[0].explanation.startswith("other 2.0: ")
 
 
 def test_a_pointer_that_is_no_file_or_cannot_be_read(made: MadeUv) -> None:

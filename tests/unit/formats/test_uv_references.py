@@ -26,7 +26,7 @@ def made(tmp_path: Path) -> MadeUv:
 def test_link_and_pointer_agree_in_either_envelope(made: MadeUv) -> None:
     made.whole()
     made.write(f"{made.stem()}.http", older(msgpack.packb(archive_value(ID))))
-    made.write(f"{made.stem()}.msgpack", b"anything")
+    made.write(f"{made.stem()}.msgpack", newer(b"anything"))
     assert made.look().findings == []
 
 

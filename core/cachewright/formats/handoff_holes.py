@@ -121,11 +121,11 @@ def _cannot(kind: str) -> str:
 
 
 def _holes(fd: int, size: int) -> Iterator[Range]:
-    """The end of the file is no hole.  One more than are ever listed are looked for."""
+    """The end of the file is no hole.  More than are ever listed are looked for, no more."""
     at = 0
     if not hasattr(os, "SEEK_DATA"):
         raise OSError(errno.ENOSYS, "not here")
-    for _count in range(_RANGES_AT_MOST + 1):
+    for _count in range(_RANGES_AT_MOST + 2):
         if at >= size:
             return
         try:

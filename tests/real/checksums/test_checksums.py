@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import re
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 
 from cachewright.model import CheckResult, EntryVerdict, FindingKind, Outcome, Result, StepKind
+from cachewright.repair import publication
+from cachewright.storage.anchored import Directory
 from cachewright.workbench import Options, Unwatched, Workbench, undo
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -170,6 +173,30 @@ def test_a_copy_that_changes_after_it_was_judged_is_not_published(
         (outcome,) = bench.repair(plan, apply=True)
     assert outcome.result is Result.REFUSED
     assert place.read_bytes() == b"bad"
+
+
+@pytest.mark.parametrize("failing", [b"alone", b"stage"])
+def test_a_publication_that_fails_leaves_nothing_behind(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: bytes
+) -> None:
+    """However far the one file was on its way out of the directory that it was staged in."""
+    write_list(tree, "SHA256SUMS")
+    place = tree / "d1/file 1.bin"
+    place.write_bytes(b"bad")
+    before = place.stat()
+    rename = publication.rename_noreplace
+
+    def rename_or_fail(parent: Directory, name: bytes, to: Directory, new: bytes) -> None:
+        if new == failing:
+            raise OSError(errno.EIO, "said the test")
+        rename(parent, name, to, new)
+
+    monkeypatch.setattr(publication, "rename_noreplace", rename_or_fail)
+    (outcome,) = repair(tree, tmp_path / "copy")
+    assert outcome.result in {Result.FAILED, Result.ROLLED_BACK}
+    assert place.read_bytes() == b"bad"
+    assert (place.stat().st_ino, place.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert os.listdir(tmp_path / ".cachewright-quarantine") == ["lock"]
 
 
 def test_publishing_by_name(tree: Path, tmp_path: Path) -> None:

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.real.uv.wheels import digest, files_of, make_wheel
-from tests.unit.formats.uv_making import ID, OTHER_ID, MadeUv
+from tests.unit.formats.uv_making import ID, OTHER_ID, MadeUv, hashed
 
+from cachewright.formats.base import References
+from cachewright.formats.uv import Uv
 from cachewright.model import Confirm, FindingKind, Severity, StepKind
 from cachewright.model import EntryVerdict as Verdict
+from cachewright.storage.anchored import Directory
 
 INFO = "toy-1.0.dist-info"
 RECORD = f"{INFO}/RECORD"
@@ -334,6 +337,24 @@ def test_a_built_wheel_vouches_for_itself(made: MadeUv) -> None:
     assert made.look().verdict is Verdict.CORRUPT
     wheel.write_bytes(b"")
     assert made.look().verdict is Verdict.CORRUPT
+
+
+def test_what_changes_between_hashing_and_judging_is_not_believed(made: MadeUv) -> None:
+    made.whole()
+    built(made)
+    with Directory.open(os.fsencode(made.cache)) as root:
+        knowledge = Uv().read(root, made.tree(root), References())
+        judged = {}
+        for entry in knowledge.entries:
+            place = made.cache / os.fsdecode(entry.relative)
+            seen = hashed(os.fsencode(place), frozenset({"sha256"}))
+            record = place / RECORD if place.is_dir() else place
+            with record.open("ab") as file:
+                file.write(b"\n")
+            judged[entry.name] = knowledge.judge(entry, seen)
+    verdicts = {one.verdict for one in judged.values()}
+    assert verdicts == {Verdict.UNVERIFIABLE}
+    assert all("changed while it was looked at" in one.why for one in judged.values())
 
 
 def test_entries_of_the_same_name_are_told_apart(made: MadeUv) -> None:

@@ -158,6 +158,11 @@ def test_another_cache_by_its_pointer_though_the_record_is_lost(made: MadeUv) ->
     ((name, proof),) = proofs(made, other.cache)
     assert name == "CCCCCCCCCCCCCCCC"
     assert "unpacked it from the wheel with the recorded SHA-256" in proof
+    data = other.cache / "archive-v0/CCCCCCCCCCCCCCCC/toy/data.txt"
+    content = data.read_bytes()
+    data.write_bytes(b"not what its RECORD says")
+    assert proofs(made, other.cache) == []
+    data.write_bytes(content)
     value = archive_value("CCCCCCCCCCCCCCCC", "cd" * 32)
     other.write(f"{stem}.http", newer(msgpack.packb(value)))
     assert proofs(made, other.cache) == []
@@ -168,6 +173,8 @@ def test_an_archive_of_another_cache_by_itself_and_the_own_cache_never(made: Mad
     broken(made)
     alone = other.cache / "archive-v0" / "CCCCCCCCCCCCCCCC"
     assert proofs(made, alone) == [(alone.name, BY_RECORD)]
+    assert proofs(made, made.cache) == []
+    made.unpacked()
     assert proofs(made, made.cache) == []
 
 
@@ -200,7 +207,9 @@ def staged(made: MadeUv, source: Path) -> tuple[dict[str, bytes], Verdict]:
         assert written.keys() == copy.files().keys()
         verdict = knowledge.judge(entry, seen).verdict
         nothing = knowledge.judge(entry, Verification({}, {})).verdict
+        odd = knowledge.judge(entry, Verification(copy.files(), {}, (b"link",))).verdict
     assert nothing is Verdict.INCOMPLETE
+    assert odd is not Verdict.OK
     files = {
         str(one.relative_to(stage)): one.read_bytes() for one in stage.rglob("*") if one.is_file()
     }

@@ -66,12 +66,21 @@ def _words(entries: int, size: int) -> str:
     return f"{things} of {humanize.naturalsize(size)} ({size:,} bytes)"
 
 
-def findings(root: Directory, now: OnDisk, left: OnDisk) -> Iterator[Finding]:
-    """What is wrong with the two records; ``left`` is what lies there once everything that is
-    offered for quarantine is gone."""
+def findings(
+    root: Directory, now: OnDisk, left: OnDisk, once_more: Callable[[], OnDisk | None]
+) -> Iterator[Finding]:
+    """What is wrong with the two records.  ``left`` is what lies there once everything that is
+    offered for quarantine is gone; ``once_more`` counts again, since a build that is under way
+    stores an object before it counts it."""
     yield from _of_configuration(root)
     try:
-        counted = _read(root, STATISTICS, statistics) or Statistics(0, 0)
+        counted = _counted(root)
+        if not now.fits(counted):
+            later = once_more()
+            counted = _counted(root)
+            if later is None or later.fits(counted):
+                return
+            now = later
     except Damaged as damage:
         effect = "clcache counts from 0 again." if damage.effect == PASSED_OVER else damage.effect
         why = f"The statistics cannot be used: {damage.reason}. {effect}"
@@ -95,6 +104,11 @@ def findings(root: Directory, now: OnDisk, left: OnDisk) -> Iterator[Finding]:
         )
         kind, notice = FindingKind.ACCOUNTING, Severity.NOTICE
         yield _finding(root, STATISTICS, kind, why, (_recount(left),), severity=notice)
+
+
+def _counted(root: Directory) -> Statistics:
+    """What clcache counted; nothing where there are no statistics."""
+    return _read(root, STATISTICS, statistics) or Statistics(0, 0)
 
 
 def _of_configuration(root: Directory) -> Iterator[Finding]:

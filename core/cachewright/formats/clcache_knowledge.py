@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,7 @@ _SOURCE: Final = re.compile(
 _OUTPUT_READ: Final = 512
 _KEY_SHOWN: Final = 12
 _TITLE_SHOWN: Final = 100
+_YOUNG_NS: Final = 60 * 1_000_000_000
 _NOT_LIVE: Final = (
     "clcache guards its cache by named mutexes of Windows, which show nowhere on a disk. Here the "
     "directory counts as a copy: nobody can be asked for them, so what a writer left is judged "
@@ -54,10 +56,10 @@ class ClcacheKnowledge(Knowledge):
         self._root = root
         self._tree = tree
         self._manifests = Manifests(root, tree)
-        metadata = tree.rows_with_role(Role.METADATA).tolist()
-        self._manifest_rows = [row for row in metadata if tree.path(row).startswith(MANIFESTS)]
-        self._manifests.read(self._manifest_rows, cancel)
+        self._manifests.read(_manifest_rows(tree), cancel)
         self._leaving: set[int] = set()
+        self._second: tuple[OnDisk, ...] | None = None
+        self._read_ns = time.time_ns()
         self.entries = tuple(self._entries(cancel))
 
     def _entries(self, cancel: CancelToken) -> Iterable[Entry]:
@@ -107,12 +109,20 @@ class ClcacheKnowledge(Knowledge):
             is_directory=tree.is_directory(entry.row),
             misplaced=_misplaced(entry.relative),
             shared=OBJECT in at and int(tree.nlink[at[OBJECT]]) > 1,
-            lost=self._manifests.decides and _key(entry.relative) not in self._manifests.keys,
+            lost=self._is_lost(entry),
         )
         judgement = judge(self._root, case, seen)
         if any(finding.repairs for finding in judgement.findings):
             self._leaving.add(entry.row)
         return judgement
+
+    def _is_lost(self, entry: Entry) -> bool:
+        """A build writes the manifest right after the object: what is young may get one yet."""
+        if not self._manifests.decides or _key(entry.relative) in self._manifests.keys:
+            return False
+        rows = self._tree.children(entry.row)
+        newest_ns = max((int(self._tree.mtime_ns[row]) for row in rows), default=0)
+        return newest_ns < self._read_ns - _YOUNG_NS
 
     def copies(self, entry: Entry) -> Sequence[GoodCopy]:
         """None: two compilations of one source need not give the same bytes."""
@@ -133,26 +143,47 @@ class ClcacheKnowledge(Knowledge):
         self, step: StepKind, relative: bytes, detail: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """``recount-statistics``: counts what lies on disk by now."""
-        if step is not StepKind.RECOUNT_STATISTICS or relative != STATISTICS:
+        if step is not StepKind.RECOUNT_STATISTICS:
             return super().renewed(step, relative, detail)
+        if relative != STATISTICS:
+            raise ValueError("it holds no statistics")
+        now = self._counted_now()
+        return {"entries": now.entries, "bytes": now.objects}
+
+    def _counted_now(self) -> OnDisk:
         tree = scan_subtree(self._root, b"", Role.CONTAINER, RULES)
         if tree.errors:
             raise ValueError(f"not all of the cache can be counted ({tree.errors[0].reason})")
-        now = _on_disk(tree, frozenset(), 0)
-        return {"entries": now.entries, "bytes": now.objects}
+        return _on_disk(tree)
 
     def findings(self) -> Iterable[Finding]:
         keys = frozenset(_key(entry.relative) for entry in self.entries)
         yield from self._manifests.findings(keys)
-        manifests = int(self._tree.size[np.array(self._manifest_rows, np.int64)].sum())
-        now = _on_disk(self._tree, frozenset(), manifests)
         left = _on_disk(self._tree, frozenset(self._leaving), self._manifests.sound_bytes)
-        yield from accounting.findings(self._root, now, left)
+        yield from accounting.findings(self._root, _on_disk(self._tree), left, self._once_more)
+
+    def _once_more(self) -> OnDisk | None:
+        """What lies there now, counted once for all; None where nobody can tell."""
+        if self._second is None:
+            try:
+                self._second = (self._counted_now(),)
+            except (ValueError, OSError, CachewrightError):
+                self._second = ()
+        return next(iter(self._second), None)
 
 
-def _on_disk(tree: Tree, without: frozenset[int], manifests: int) -> OnDisk:
+def _manifest_rows(tree: Tree) -> list[int]:
+    metadata = tree.rows_with_role(Role.METADATA).tolist()
+    return [row for row in metadata if tree.path(row).startswith(MANIFESTS)]
+
+
+def _on_disk(
+    tree: Tree, without: frozenset[int] = frozenset(), manifests: int | None = None
+) -> OnDisk:
     """Entries with an object, as clcache's own clean finds them."""
     entries = size = 0
+    if manifests is None:
+        manifests = int(tree.size[np.array(_manifest_rows(tree), np.int64)].sum())
     tops = set(tree.rows_with_role(Role.ENTRY).tolist()) - without
     for row in tree.rows_named(OBJECT).tolist():
         if int(tree.parent[row]) in tops and tree.is_file(row):

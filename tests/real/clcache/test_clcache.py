@@ -146,6 +146,7 @@ def test_damaged_manifests_are_taken_away_and_written_again(clcache: Any) -> Non
     manifests = sorted(clcache.cache.glob("manifests/??/*.json"))
     for path, content in zip(manifests, DAMAGED, strict=True):
         path.write_text(content)
+    clcache.age()
     problems = clcache.check().problems
     assert {one.kind for one in problems} == {FindingKind.DAMAGED_METADATA}
     assert {one.path for one in problems} == {os.fsencode(path) for path in manifests}
@@ -162,6 +163,7 @@ def test_a_manifest_that_names_anothers_object_is_found(clcache: Any) -> None:
     record, other = (json.loads(path.read_text()) for path in (one, two))
     record["entries"][0]["objectHash"] = other["entries"][0]["objectHash"]
     one.write_text(json.dumps(record))
+    clcache.age()
     (finding,) = clcache.check().problems
     assert (finding.kind, finding.path) == (FindingKind.POINTER_MISMATCH, os.fsencode(one))
     clcache.repair()
@@ -215,6 +217,7 @@ def test_dropped_objects_and_manifests_are_notices(clcache: Any, tmp_path: Path)
         if second.parent.name in path.read_text()
     )
     named.unlink()
+    clcache.age()
     result = clcache.check()
     notices = {one.kind: one for one in result.findings if one.severity is Severity.NOTICE}
     assert notices[FindingKind.DANGLING_LINK].files

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cachewright.digests import FileDigest
-from cachewright.formats import clcache_manifests
+from cachewright.formats import clcache_knowledge, clcache_manifests
 from cachewright.formats.base import Judgement, Knowledge, References, Verification
 from cachewright.formats.clcache import Clcache
 from cachewright.inventory.tree import scan_subtree
@@ -22,6 +22,7 @@ from cachewright.model import (
     EntryVerdict,
     Finding,
     FindingKind,
+    Gap,
     Role,
     Severity,
     StepKind,
@@ -77,6 +78,12 @@ class Cache:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps({"entries": [{**line, **other}]}))
         return place
+
+    def old(self) -> None:
+        """As if the last build had ended two minutes ago."""
+        for path in self.path.glob("objects/*/*/*"):
+            at = path.stat().st_mtime - 120
+            os.utime(path, (at, at))
 
     def compiled(self, name: str, *headers: str) -> Path:
         self.manifest(name, *headers)
@@ -350,6 +357,8 @@ def test_a_lost_object_is_offered_for_quarantine_once_builds_use_manifests(cache
     assert (finding.kind, finding.repairs, finding.subject) == (Kind.ORPHAN, (), "objects")
     cache.compiled("a.cpp")
     cache.count()
+    assert cache.look().findings == []  # a build may be about to write its manifest
+    cache.old()
     looked = cache.look()
     (lost, anew) = looked.findings
     assert (lost.kind, lost.severity) == (Kind.ORPHAN, Severity.NOTICE)
@@ -399,6 +408,7 @@ def test_a_manifest_that_cannot_be_read_leaves_orphans_open(
 ) -> None:
     cache.compiled("a.cpp")
     cache.count()
+    cache.old()
     read = Directory.read
 
     def failing(self: Directory, relative: bytes, limit: int) -> bytes:
@@ -460,8 +470,41 @@ def test_statistics_that_are_right_without_the_lost_need_no_counting(cache: Cach
     cache.compiled("a.cpp")
     cache.count()
     cache.entry("b.cpp")
+    cache.old()
     lost, counted = cache.look().findings
     assert (lost.kind, counted.kind, counted.repairs) == (Kind.ORPHAN, Kind.ACCOUNTING, ())
+
+
+def test_a_build_under_way_is_counted_once_more(cache: Cache) -> None:
+    cache.compiled("a.cpp")
+    with Directory.open(os.fsencode(cache.path)) as root:
+        tree = scan_subtree(root, b"", Role.CONTAINER, cache.form.rules)
+        knowledge = cache.form.read(root, tree, References())
+        cache.compiled("b.cpp")
+        cache.count()
+        assert list(knowledge.findings()) == []
+        cache.count(7)
+        assert [one.kind for one in knowledge.findings()] == [Kind.ACCOUNTING]
+
+
+def test_only_statistics_are_counted_and_only_as_they_are_now(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.compiled("a.cpp")
+    with Directory.open(os.fsencode(cache.path)) as root:
+        tree = scan_subtree(root, b"", Role.CONTAINER, cache.form.rules)
+        knowledge = cache.form.read(root, tree, References())
+        cache.compiled("b.cpp")
+        recount = StepKind.RECOUNT_STATISTICS
+        now = {"entries": 2, "bytes": 2 * len(COFF)}
+        assert knowledge.renewed(recount, b"stats.txt", {"entries": 9}) == now
+        with pytest.raises(ValueError, match="no statistics"):
+            knowledge.renewed(recount, b"config.txt", now)
+        tree.errors = (Gap(b"objects/ab", "Permission denied"),)
+        monkeypatch.setattr(clcache_knowledge, "scan_subtree", lambda *_how: tree)
+        with pytest.raises(ValueError, match="Permission denied"):
+            knowledge.renewed(recount, b"stats.txt", now)
+        assert list(knowledge.findings()) == []
 
 
 @pytest.mark.parametrize("name", ["stats.txt", "config.txt"])

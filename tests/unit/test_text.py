@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from cachewright.text import display, elide, is_text, timestamp
+from cachewright.text import display, elide, is_text, public_address, timestamp
 
 HOSTILE = [
     b"n\xff\xfe",
@@ -54,3 +54,21 @@ def test_elide_keeps_both_ends() -> None:
 def test_timestamp_is_utc_with_milliseconds() -> None:
     assert timestamp(0) == "1970-01-01T00:00:00.000Z"
     assert timestamp(1_700_000_000_123_456_789) == "2023-11-14T22:13:20.123Z"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (b"mysql+pymysql://u:p@h/d", b"mysql+pymysql://u@h/d"),
+        (b"mysql+pymysql://:p@h/d", b"mysql+pymysql://@h/d"),
+        (b"mysql+pymysql://u:p@ss/w?rd#1@h:3306/d", b"mysql+pymysql://u@h:3306/d"),
+        (b"postgresql://u@h/d?sslmode=require", b"postgresql://u@h/d?sslmode=require"),
+        (b"postgresql://h/d?user=u&password=p&host=%2Fs", b"postgresql://h/d?user=u&host=%2Fs"),
+        (b"postgresql://h/d?PassWD=p", b"postgresql://h/d"),
+        (b"postgresql://h:5432/d", b"postgresql://h:5432/d"),
+        (b"sqlite:////a:b@c/d.sqlite", b"sqlite:////a:b@c/d.sqlite"),
+        (b"s3://bucket/some/prefix", b"s3://bucket/some/prefix"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret(address: bytes, shown: bytes) -> None:
+    assert public_address(address) == shown

@@ -233,6 +233,12 @@ class Knowledge(ABC):
         del step, relative
         return detail
 
+    def objection(self, relative: bytes, detail: Mapping[str, Any]) -> str:
+        """Why a planned removal of this path is not right any more, by the records as they are
+        now: the end of a sentence, or empty.  ``detail`` is the offer's own."""
+        del relative, detail
+        return ""
+
     def users(self, entry: Entry) -> tuple[bytes, ...]:
         """Projects known to refer to the entry."""
         del entry

@@ -92,7 +92,7 @@ def settings_of(text: str) -> Settings:
     kinds = dict(said.backends())
     directories = [one for name, kind in kinds.items() for one in said.store(name, kind, wrong)]
     elsewhere = tuple(f"{name} ({kind})" for name, kind in kinds.items() if kind != "file")
-    if not kinds:
+    if not directories:
         wrong.append("The configuration names no store that is a directory.")
     return Settings(
         said.one("database", "connection"),

@@ -17,6 +17,7 @@ from cachewright.formats.glance_parts import (
     IMAGE,
     KEPT,
     KEPT_WORDS,
+    UNRECORDED,
     PartFormat,
     PartKnowledge,
 )
@@ -73,10 +74,10 @@ class ImageCacheKnowledge(PartKnowledge):
         super().__init__(form, root, tree)
         cached = [(row, name) for row, name in self.rows() if IMAGE.fullmatch(name)]
         known = self.said.known
-        self._orphans = {
+        self.unrecorded = {
             name: row for row, name in cached if known and self.said.image(name) is None
         }
-        self.entries = [self.entry(row) for row, name in cached if name not in self._orphans]
+        self.entries = [self.entry(row) for row, name in cached if name not in self.unrecorded]
         self._left = [
             StagingPlace(self._title(folder, name), folder + b"/" + name, row)
             for folder in (INCOMPLETE, INVALID)
@@ -110,9 +111,11 @@ class ImageCacheKnowledge(PartKnowledge):
         )
 
     def findings(self) -> Iterable[Finding]:
-        for name, use in uses(self.root, sorted(self._orphans)).items():
-            row = self._orphans[name]
-            offer = RepairOffer(StepKind.QUARANTINE_ENTRY, use.confirm, KEPT_WORDS)
+        for name, use in uses(self.root, sorted(self.unrecorded)).items():
+            row = self.unrecorded[name]
+            offer = RepairOffer(
+                StepKind.QUARANTINE_ENTRY, use.confirm, KEPT_WORDS, detail={UNRECORDED: True}
+            )
             yield Finding(
                 kind=FindingKind.ORPHAN,
                 severity=Severity.NOTICE,

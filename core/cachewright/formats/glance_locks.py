@@ -91,8 +91,10 @@ def claim_of(body: bytes) -> Claim:
     try:
         said: dict[str, Any] = json.loads(body)
         task, image, status = said["task"], said["image_id"], said.get("status")
+        if not (isinstance(task, str) and isinstance(image, str)):
+            raise TypeError  # noqa: TRY301 - told like all else
         taken = max(moment_ns(said["taken"]), moment_ns(said["changed"]))
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         return Claim(garbage=f"it is no row of such a lock ({type(error).__name__})")
     beat = moment_ns(said.get("heartbeat")) or moment_ns(said.get("begun"))
     owner = {

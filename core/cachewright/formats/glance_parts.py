@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from cachewright.formats.base import (
     Entry,
@@ -51,6 +51,8 @@ _STRONG: Final = frozenset({
 })  # fmt: skip
 """What Glance may be told to hash by and hashlib always has; md5 and sha1 are weak."""
 _TITLE: Final = 200
+UNRECORDED: Final = "unrecorded"
+"""Said in the detail of an offer that holds only while no record speaks of the file."""
 KEPT_WORDS: Final = "It is moved to quarantine and can be put back."
 
 
@@ -98,7 +100,8 @@ class PartFormat(Format):
 
 
 class PartKnowledge(Knowledge):
-    """Copies of images below one directory, judged by the database's digests."""
+    """Copies of images below one directory, judged by the database's digests.  ``unrecorded`` are
+    files, with their rows, that were not finished or not recorded."""
 
     def __init__(self, form: PartFormat, root: Directory, tree: Tree) -> None:
         self.form = form
@@ -106,6 +109,7 @@ class PartKnowledge(Knowledge):
         self.tree = tree
         self.said = form.known.records
         self.entries: Sequence[Entry] = ()
+        self.unrecorded: Mapping[bytes, int] = {}
 
     def rows(self, folder: bytes = b"") -> Iterator[tuple[int, bytes]]:
         """Every file in ``folder`` (relative to the root), with its row."""
@@ -212,6 +216,12 @@ class PartKnowledge(Knowledge):
         )
         told = f"{why} Glance serves it all the same: it does not compare."
         return _told(entry, kind, verdict, told, offers=(offer,))
+
+    def objection(self, relative: bytes, detail: Mapping[str, Any]) -> str:
+        """What no record spoke of may have been published since."""
+        if detail.get(UNRECORDED) and relative not in self.unrecorded:
+            return "the database speaks of it by now, or not in that way any more"
+        return ""
 
     def copies(self, entry: Entry) -> Sequence[GoodCopy]:
         del entry

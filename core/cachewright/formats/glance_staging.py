@@ -16,6 +16,7 @@ from cachewright.formats.glance_parts import (
     FILES,
     KEPT,
     KEPT_WORDS,
+    UNRECORDED,
     UUID,
     PartFormat,
     PartKnowledge,
@@ -63,7 +64,7 @@ class StagingKnowledge(PartKnowledge):
 
     def __init__(self, form: PartFormat, root: Directory, tree: Tree) -> None:
         super().__init__(form, root, tree)
-        self._unfinished: dict[bytes, int] = {}
+        unfinished: dict[bytes, int] = {}
         waiting: list[int] = []
         self._residue: list[StagingPlace] = []
         for row, name in self.rows():
@@ -73,10 +74,11 @@ class StagingKnowledge(PartKnowledge):
             elif image is None or image.status != UPLOADING or image.id.encode() != name:
                 self._residue.append(StagingPlace(self._title(name), name, row))
             elif image.size is None:
-                self._unfinished[name] = row
+                unfinished[name] = row
             else:
                 waiting.append(row)
         self.entries = [self.entry(row) for row in waiting]
+        self.unrecorded = unfinished
 
     def _title(self, name: bytes) -> str:
         image = self.said.image(name)
@@ -117,13 +119,13 @@ class StagingKnowledge(PartKnowledge):
         )
 
     def findings(self) -> Iterable[Finding]:
-        for name, use in uses(self.root, sorted(self._unfinished)).items():
+        for name, use in uses(self.root, sorted(self.unrecorded)).items():
             image = self.said.image(name)
             if image is not None:
                 yield self._of_unfinished(name, image, use)
 
     def _of_unfinished(self, name: bytes, image: Image, use: Use) -> Finding:
-        row = self._unfinished[name]
+        row = self.unrecorded[name]
         title = elide(display(image.title), 200)
         if use.written:
             kind, severity, verdict = FindingKind.LIVE_STAGING, Severity.NOTICE, EntryVerdict.BUSY
@@ -138,7 +140,10 @@ class StagingKnowledge(PartKnowledge):
                 "delete the image or upload it again."
             )
         offer = RepairOffer(
-            StepKind.QUARANTINE_ENTRY, Confirm.TYPED, f"An import fails then. {KEPT_WORDS}"
+            StepKind.QUARANTINE_ENTRY,
+            Confirm.TYPED,
+            f"An import fails then. {KEPT_WORDS}",
+            detail={UNRECORDED: True},
         )
         return Finding(
             kind=kind,

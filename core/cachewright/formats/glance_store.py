@@ -17,6 +17,7 @@ from cachewright.formats.glance_parts import (
     IMAGE,
     KEPT,
     KEPT_WORDS,
+    UNRECORDED,
     Known,
     PartFormat,
     PartKnowledge,
@@ -66,7 +67,9 @@ class StoreKnowledge(PartKnowledge):
         self.entries = [
             self.entry(row) for row, name in named if not known or name in self._published
         ]
-        self._others = {name: row for row, name in named if known and name not in self._published}
+        self.unrecorded = {
+            name: row for row, name in named if known and name not in self._published
+        }
 
     def _here(self) -> Iterator[tuple[bytes, Copy]]:
         """Every copy that the database has in this directory, by its file's name."""
@@ -95,7 +98,7 @@ class StoreKnowledge(PartKnowledge):
 
     def findings(self) -> Iterable[Finding]:
         yield from self._missing()
-        for name, use in uses(self.root, sorted(self._others)).items():
+        for name, use in uses(self.root, sorted(self.unrecorded)).items():
             yield self._other(name, use)
 
     def _missing(self) -> Iterator[Finding]:
@@ -117,7 +120,7 @@ class StoreKnowledge(PartKnowledge):
 
     def _other(self, name: bytes, use: Use) -> Finding:
         """A file without a row: being written, waited for, or left behind."""
-        row = self._others[name]
+        row = self.unrecorded[name]
         if use.written:
             kind, severity, verdict = FindingKind.BUSY_ENTRY, Severity.NOTICE, EntryVerdict.BUSY
             said = f"It is being written by {names_of([one for one in use.holders if one.writes])}."
@@ -167,5 +170,7 @@ class StoreKnowledge(PartKnowledge):
     def _offers(self, name: bytes, use: Use) -> tuple[RepairOffer, ...]:
         lock = self.said.locks.get(id_of(name))
         confirm = use.confirm if lock is None else Confirm.TYPED
-        offer = RepairOffer(StepKind.QUARANTINE_ENTRY, confirm, KEPT_WORDS)
+        offer = RepairOffer(
+            StepKind.QUARANTINE_ENTRY, confirm, KEPT_WORDS, detail={UNRECORDED: True}
+        )
         return (offer,)

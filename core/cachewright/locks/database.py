@@ -10,6 +10,7 @@ import math
 import os
 import sqlite3
 import stat
+import threading
 import urllib.parse
 from collections.abc import Callable
 from contextlib import closing
@@ -102,46 +103,46 @@ class Database:
     def read(self, question: Callable[[Connection], T]) -> T:
         """What ``question`` finds in one read-only transaction; ``StoreUnreadable`` says why
         there is no answer."""
-        return self._within(lambda: self._ask(question, _READING[self._kind], write=False))
+        try:
+            return within(self.timeout_s, lambda: self._ask(question))
+        except Late:
+            raise self._late() from None
 
     def change(self, act: Callable[[Connection], T]) -> T:
         """``act`` in one transaction, which is committed when it returns.
 
         ``StoreUnreadable`` where nothing was changed, ``AnswerLost`` where that is not known.
         """
-        begun: list[bool] = []
-
-        def acting(connection: Connection) -> T:
-            done = act(connection)
-            begun.append(True)
-            return done
-
+        turn = _Turn()
         try:
-            return self._within(lambda: self._ask(acting, _WRITING[self._kind], write=True))
-        except StoreUnreadable as error:
-            if begun:
-                raise AnswerLost(path=self.shown, reason=error.values["reason"]) from error
-            raise
-
-    def _within(self, call: Callable[[], T]) -> T:
-        try:
-            return within(self.timeout_s, call)
+            return within(self.timeout_s, lambda: self._ask(act, turn))
         except Late:
-            reason = f"the database did not answer within {self.timeout_s:g} s"
-            raise self._unreadable(reason) from None
+            error = self._late()
+            if turn.gives_up():
+                raise error from None
+        except StoreUnreadable as raised:
+            if turn.gives_up():
+                raise
+            error = raised
+        raise AnswerLost(path=self.shown, reason=error.values["reason"]) from error
 
-    def _ask(
-        self, question: Callable[[Connection], T], first: tuple[str, ...], *, write: bool
-    ) -> T:
+    def _late(self) -> StoreUnreadable:
+        return self._unreadable(f"the database did not answer within {self.timeout_s:g} s")
+
+    def _ask(self, question: Callable[[Connection], T], turn: _Turn | None = None) -> T:
         from sqlalchemy.exc import SQLAlchemyError
 
+        write = turn is not None
         try:
             engine = self._engine(write=write)
             with closing(_Disposed(engine)), engine.connect() as connection:
-                for statement in first:
+                for statement in (_WRITING if write else _READING)[self._kind]:
                     connection.exec_driver_sql(self._filled(statement))
                 found = question(connection)
-                connection.commit() if write else connection.rollback()
+                if turn is not None and turn.commits():
+                    connection.commit()
+                else:
+                    connection.rollback()
                 return found
         except (SQLAlchemyError, sqlite3.Error, ValueError, UnicodeError) as error:
             raise self._unreadable(self._why(error)) from error
@@ -199,6 +200,25 @@ class Database:
 
     def _unreadable(self, reason: str) -> StoreUnreadable:
         return StoreUnreadable(path=self.shown, reason=reason, left=_UNTOUCHED)
+
+
+class _Turn:
+    """Either the change is committed, or whoever waits for it gives it up before: never both."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = ""
+
+    def _takes(self, what: str) -> bool:
+        with self._lock:
+            self._taken = self._taken or what
+            return self._taken == what
+
+    def commits(self) -> bool:
+        return self._takes("commit")
+
+    def gives_up(self) -> bool:
+        return self._takes("give up")
 
 
 class _Disposed:

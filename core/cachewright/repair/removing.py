@@ -51,6 +51,9 @@ def quarantine_entry(work: Work, step: PlanStep) -> Outcome:
     known = {entry.relative for entry in work.knowledge.entries}
     if relative not in known and not _offered(work, step):
         raise Refused(path=step.path, reason="it is no entry that its format knows")
+    objection = work.knowledge.objection(relative, step.detail)
+    if objection:
+        raise Refused(path=step.path, reason=objection)
     return _move_away(work, step, lambda subject: subject.refuse_writers(work.look))
 
 

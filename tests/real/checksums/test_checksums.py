@@ -251,26 +251,33 @@ def test_a_file_with_a_writer_is_busy_and_the_others_are_judged(
 
 
 class Then(Unwatched):
-    """Does something once, while what was doubtful settles."""
+    """Does something once, a moment after what was doubtful was left to settle."""
 
     def __init__(self, act: Callable[[], object]) -> None:
         self.act = act
-        self.done = threading.Event()
+        self.later: threading.Thread | None = None
 
     def progress(self, progress: Any) -> None:
-        if progress.stage == "settle" and not self.done.is_set():
-            self.done.set()
-            self.act()
+        if progress.stage == "settle" and self.later is None:
+            self.later = threading.Timer(0.2, self.act)
+            self.later.start()
+
+
+def check_while(top: Path, act: Callable[[], object]) -> CheckResult:
+    watcher = Then(act)
+    options = Options(**{**QUICK, "settle_s": 1.0})
+    with Workbench.open(os.fsencode(top), options=options) as bench:
+        result = bench.check(watcher)
+    assert watcher.later is not None
+    watcher.later.join()
+    return result
 
 
 def test_a_list_that_is_renewed_after_its_files_is_no_damage(tree: Path) -> None:
     write_list(tree, "SHA256SUMS")
     place = tree / "d1/file 1.bin"
     place.write_bytes(b"a newer version, whose line comes a moment later")
-    watcher = Then(lambda: write_list(tree, "SHA256SUMS"))
-    with Workbench.open(os.fsencode(tree), options=Options(**QUICK)) as bench:
-        result = bench.check(watcher)
-    assert watcher.done.is_set()
+    result = check_while(tree, lambda: write_list(tree, "SHA256SUMS"))
     assert verdicts(result)[b"d1/file 1.bin"] is EntryVerdict.BUSY
     assert verdicts(check(tree))[b"d1/file 1.bin"] is OK
 
@@ -284,9 +291,7 @@ def test_a_young_list_is_waited_for(tree: Path) -> None:
     old = place.read_bytes()
     newer = re.sub(r"\w{64}(?=  d1/file 1\.bin)", "0" * 64, listed.read_text())
     listed.write_text(newer)
-    watcher = Then(lambda: place.write_bytes(old[::-1]))
-    with Workbench.open(os.fsencode(tree), options=Options(**QUICK)) as bench:
-        result = bench.check(watcher)
+    result = check_while(tree, lambda: place.write_bytes(old[::-1]))
     assert verdicts(result)[b"d1/file 1.bin"] is EntryVerdict.BUSY
 
 

@@ -184,14 +184,17 @@ def test_links_and_directories_where_files_are_listed(folder: Folder, tmp_path: 
     folder.put("real", b"r")
     (folder.path / "inside-link").symlink_to("real")
     (folder.path / "outside-link").symlink_to(tmp_path / "outside")
+    (folder.path / "dangling-link").symlink_to("nowhere")
     (folder.path / "directory").mkdir()
     os.mkfifo(folder.path / "pipe")
     listed = [("inside-link", b"r"), ("outside-link", b"secret"), ("directory", b""), ("pipe", b"")]
+    listed.append(("dangling-link", b"x"))
     folder.put("SHA256SUMS", "".join(line(*one) for one in listed))
     looked = folder.look()
     assert looked.verdicts == {"real": OK}
     found = {one.subject: one.explanation for one in looked.of(FindingKind.FOREIGN_TYPE)}
-    assert found.keys() == {"outside-link", "directory", "pipe"}
+    assert found.keys() == {"outside-link", "dangling-link", "directory", "pipe"}
+    assert looked.of(MISSING) == []
     assert found["outside-link"].startswith("A link lies where SHA256SUMS names a file.")
     assert found["directory"].startswith("A directory")
 
@@ -316,11 +319,12 @@ def test_a_list_that_changes_while_it_is_read_is_not_used(
     assert "is being changed: it changed while it was read" in finding.explanation
 
 
-def test_a_list_of_a_hundred_thousand_lines_about_one_name_is_no_burden(folder: Folder) -> None:
+def test_very_many_lines_about_one_name_are_not_all_kept(folder: Folder) -> None:
     folder.put("a", b"a")
     folder.put("SHA256SUMS", "".join(f"{number:064x}  a\n" for number in range(20000)))
     looked = folder.look()
     assert looked.verdicts == {"a": CORRUPT}
+    assert len(looked.judged["a"].expected) == 8
     assert "19,999 lines of this list are not right" in looked.one(DAMAGED).explanation
 
 

@@ -129,7 +129,7 @@ class UvKnowledge(Knowledge):
             return judge_built(
                 case, lambda: read_wheel(case.path, frozenset({"sha256"}), self._cancel)
             )
-        return self._as_copied(entry, seen) or self._judge_wheel(case)
+        return self._judge_wheel(case)
 
     def _judge_wheel(self, case: Case) -> Judgement:
         """A wheel whose own RECORD is wrong is unpacked like that: the wheel itself tells."""

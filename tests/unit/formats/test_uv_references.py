@@ -49,6 +49,13 @@ def test_a_link_that_names_another_archive_than_the_pointer(made: MadeUv) -> Non
     assert "that one is not there" in made.look().finding.explanation
 
 
+def test_of_two_pointers_the_one_that_disagrees_is_told(made: MadeUv) -> None:
+    made.whole()
+    made.unpacked("toy", OTHER_ID)
+    made.write(f"{made.stem()}.rev", msgpack.packb([[1, 2], archive_value(OTHER_ID)]))
+    assert [one.subject for one in made.look().findings] == [f"{made.stem()}.rev"]
+
+
 def test_both_name_an_archive_that_is_gone(made: MadeUv) -> None:
     shutil.rmtree(made.whole())
     finding = made.look().finding

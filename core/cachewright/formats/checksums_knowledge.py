@@ -24,6 +24,7 @@ from cachewright.formats.base import (
 )
 from cachewright.formats.checksums_bags import Bag, read_bags
 from cachewright.formats.checksums_claims import (
+    Claims,
     Names,
     metadata_rows,
     read_lists,
@@ -44,29 +45,45 @@ _MISSING_TOLD: Final = 100
 
 
 class ChecksumsKnowledge(Knowledge):
-    """Joins the inventory and the lists; every file is an entry of its own."""
+    """Joins the inventory and the lists; every file is an entry of its own.
+
+    Lists are read when entries are asked for: who only looks at locks needs none of them.
+    """
 
     def __init__(self, root: Directory, tree: Tree, references: References) -> None:
         self._root = root
         self._tree = tree
         self._references = references
         self._names = Names(root, tree)
-        rows = metadata_rows(tree)
-        self._bags, self._claims = read_bags(root, self._names, rows)
-        self._passed_over = frozenset(one.relative for one in self._claims.lists)
-        listed = read_lists(root, self._names, rows, self._passed_over)
-        for relative, claims in listed.by_file.items():
-            self._claims.by_file[relative] += claims
-        self._claims.lists += listed.lists
-        self.entries = self._read_entries(rows)
 
-    def _read_entries(self, metadata: Sequence[int]) -> tuple[Entry, ...]:
+    @cached_property
+    def _records(self) -> tuple[list[Bag], Claims]:
+        """Every bag, and what all lists and manifests say."""
+        rows = metadata_rows(self._tree)
+        bags, claims = read_bags(self._root, self._names, rows)
+        passed_over = frozenset(one.relative for one in claims.lists)
+        listed = read_lists(self._root, self._names, rows, passed_over)
+        for relative, said in listed.by_file.items():
+            claims.by_file[relative] += said
+        claims.lists += listed.lists
+        return bags, claims
+
+    @property
+    def _bags(self) -> list[Bag]:
+        return self._records[0]
+
+    @property
+    def _claims(self) -> Claims:
+        return self._records[1]
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:  # type: ignore[override]
         """Every file that is no list, and each list that another one names."""
         tree = self._tree
         records = {one.relative for one in self._claims.lists}
         rows = [int(row) for row in np.flatnonzero(tree.role == Role.ENTRY)]
         places = {tree.path(row): row for row in rows if tree.is_file(row)}
-        for row in metadata:
+        for row in metadata_rows(tree):
             path = tree.path(row)
             if path not in records or self._claims.of(path):
                 places[path] = row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,24 +25,17 @@ from cachewright.formats.checksums_claims import (
     Claims,
     Names,
     metadata_rows,
-    read_lists,
     unique_names,
 )
 from cachewright.formats.checksums_copies import candidates, find_copies
 from cachewright.formats.checksums_judge import Case, expected_of
-from cachewright.formats.checksums_places import kind_of
 from cachewright.formats.handoff_holes import Filling
 from cachewright.formats.handoff_judge import Signs, judge
-from cachewright.formats.handoff_manifests import MANIFESTS, read_manifest
 from cachewright.formats.handoff_names import (
-    CONTROL_WRITERS,
-    CONTROLS,
-    MARKER_LIMIT,
-    Marked,
     Temporary,
-    marked,
     temporary,
 )
+from cachewright.formats.handoff_records import Records, read_records
 from cachewright.holders import no_writer
 from cachewright.locks import filesystems
 from cachewright.model import Finding
@@ -53,14 +45,11 @@ if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
 
-_Markers = dict[Marked, list[tuple[bytes, int]]]
-"""Markers, each with its row, by what they vouch for."""
-
 
 class HandoffKnowledge(Knowledge):
     """Joins the inventory with sidecars, manifests, markers and writers' notes.
 
-    How far files are filled is looked at when this is made: reading a file may hide it.
+    All of it is read when entries are asked for: who only looks at locks needs none of it.
     """
 
     def __init__(self, root: Directory, tree: Tree, references: References) -> None:
@@ -69,76 +58,29 @@ class HandoffKnowledge(Knowledge):
         self._references = references
         self._names = Names(root, tree)
         self._filesystem = filesystems.facts(root)
-        metadata = [row for row in metadata_rows(tree) if not self._is_plain_file(row)]
-        self._claims = self._read_claims(metadata)
-        self._markers, self._orphans = self._read_markers(metadata)
-        self._controls = self._read_controls(metadata)
-        self.entries = self._read_entries(frozenset(metadata))
-        self._fillings = {one.row: self._filling(one) for one in self.entries}
+        self._fillings: dict[int, Filling | None] = {}
 
-    def _is_plain_file(self, row: int) -> bool:
-        """Whether it only has the name of a marker or of a writer's note."""
-        path, tree = self._tree.path(row), self._tree
-        if marked(path) is not None:
-            return int(tree.size[row]) > MARKER_LIMIT
-        found = CONTROLS.fullmatch(path)
-        return found is not None and not self._names.is_file(found["subject"])
+    @cached_property
+    def _records(self) -> Records:
+        return read_records(self._root, self._names)
 
-    def _read_claims(self, rows: Sequence[int]) -> Claims:
-        claims = read_lists(self._root, self._names, rows)
-        for row in rows:
-            name, path = self._tree.name(row), self._tree.path(row)
-            if kind_of(name) is None and MANIFESTS.fullmatch(name):
-                read_manifest(self._root, self._names, path, claims)
-        return claims
+    @property
+    def _claims(self) -> Claims:
+        return self._records.claims
 
-    def _read_markers(self, rows: Sequence[int]) -> tuple[_Markers, list[bytes]]:
-        """Markers with their row by what they vouch for, and those that vouch for nothing that
-        is here."""
-        found: _Markers = defaultdict(list)
-        orphans: list[bytes] = []
-        for row in rows:
-            path = self._tree.path(row)
-            marker = marked(path)
-            if marker is None:
-                continue
-            subjects = [marker] if marker.directory else self._subjects(row, marker.subject)
-            for one in subjects:
-                found[one].append((path, row))
-            if not subjects:
-                orphans.append(path)
-        return found, orphans
-
-    def _subjects(self, row: int, subject: bytes) -> list[Marked]:
-        """The file of that name, or those that differ from it by their ending only:
-        ``data.done`` speaks of ``data.csv``, too."""
-        if self._names.is_file(subject):
-            return [Marked(subject)]
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:  # type: ignore[override]
+        """Every file that is no record.  How far it is filled is looked at, too: hashing it may
+        hide that."""
         tree = self._tree
-        beside = (one for one in tree.children(tree.parent_of(row) or 0) if one != row)
-        paths = (tree.path(one) for one in beside if tree.is_file(one))
-        return [Marked(one) for one in paths if one.rpartition(b".")[0] == subject]
-
-    def _read_controls(self, rows: Sequence[int]) -> dict[bytes, tuple[bytes, str]]:
-        found: dict[bytes, tuple[bytes, str]] = {}
-        for row in rows:
-            path = self._tree.path(row)
-            control = CONTROLS.fullmatch(path)
-            if control is not None:
-                writer = next(
-                    name for ending, name in CONTROL_WRITERS.items() if ending in path[-20:]
-                )
-                found[control["subject"]] = (path, writer)
-        return found
-
-    def _read_entries(self, metadata: frozenset[int]) -> tuple[Entry, ...]:
-        tree = self._tree
-        rows = [*np.flatnonzero(tree.role == Role.ENTRY).tolist()]
-        rows += [row for row in metadata_rows(tree) if row not in metadata]
+        rows = np.flatnonzero(tree.role == Role.ENTRY).tolist()
+        rows += [row for row in metadata_rows(tree) if row not in self._records.rows]
         places = {tree.path(row): row for row in rows if tree.is_file(row)}
         paths = sorted(places)
         names = unique_names(paths, {path: display(path) for path in paths})
-        return tuple(self._entry(path, names[path], places[path]) for path in paths)
+        entries = tuple(self._entry(path, names[path], places[path]) for path in paths)
+        self._fillings.update((one.row, self._filling(one)) for one in entries)
+        return entries
 
     def _entry(self, path: bytes, name: str, row: int) -> Entry:
         directory, _, last = path.rpartition(b"/")
@@ -186,7 +128,7 @@ class HandoffKnowledge(Knowledge):
 
     def _signs(self, entry: Entry) -> Signs:
         path, found = entry.relative, temporary(entry.relative)
-        markers = self._markers_of(path)
+        markers = self._records.markers_of(path)
         changed = int(self._tree.mtime_ns[entry.row])
         older = (one for one, row in markers if int(self._tree.mtime_ns[row]) < changed)
         return Signs(
@@ -195,7 +137,7 @@ class HandoffKnowledge(Knowledge):
             temporary=found,
             final_is_there=found is not None and self._names.is_file(found.final),
             of_final=self._claims.of(found.final) if found else (),
-            control=self._controls.get(path),
+            control=self._records.controls.get(path),
             markers=tuple(one for one, _row in markers),
             older=tuple(older),
         )
@@ -217,11 +159,6 @@ class HandoffKnowledge(Knowledge):
         finally:
             os.close(fd)
 
-    def _markers_of(self, path: bytes) -> list[tuple[bytes, int]]:
-        """Those of the file itself, and of the directory that it lies in."""
-        around = Marked(os.path.dirname(path), directory=True)
-        return [*self._markers.get(Marked(path), ()), *self._markers.get(around, ())]
-
     def copies(self, entry: Entry) -> Sequence[GoodCopy]:
         row, tree = entry.row, self._tree
         own = None if row < 0 else (int(tree.device[row]), int(tree.inode[row]))
@@ -234,7 +171,7 @@ class HandoffKnowledge(Knowledge):
             found = checksums_words.of_list(self._root.where(about.relative), about)
             if found is not None:
                 yield found
-        for marker in self._orphans:
+        for marker in self._records.orphans:
             yield handoff_words.orphan(self._root.where(marker), marker)
         yield from self._missing()
 

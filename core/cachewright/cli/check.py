@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import click
 
 from cachewright.cli import exit_code, output, session
 from cachewright.cli.options import Look, as_json, cache
+from cachewright.text import display
+
+if TYPE_CHECKING:
+    from cachewright.model import CheckResult
 
 
 @click.command()
@@ -24,12 +31,19 @@ def check(*, look: Look, no_verify: bool, full: bool, findings_only: bool, as_js
         raise click.UsageError("--full and --no-verify exclude each other.")
     with session.opened(look, verify=not no_verify) as bench:
         result = session.checked(bench)
+        notes = _beyond(bench.notes(), result)
     if as_json:
         from cachewright.report import document
 
-        output.emit(document.check(result, findings_only=findings_only))
+        output.emit(document.check(result, findings_only=findings_only, notes=notes))
     else:
         from cachewright.cli import wording
 
-        output.say(wording.check(result, look))
+        output.say([*wording.check(result, look), *wording.notes(notes)])
     return exit_code.of_check(result)
+
+
+def _beyond(notes: Iterable[str], result: CheckResult) -> list[str]:
+    """Those that do not speak of what could not be read: findings tell of that."""
+    unread = [display(gap.path) for gap in result.gaps]
+    return [one for one in notes if not any(path in one for path in unread)]

@@ -37,9 +37,12 @@ from cachewright.report.values import (
 )
 
 
-def check(result: CheckResult, *, findings_only: bool = False) -> Document:
+def check(
+    result: CheckResult, *, findings_only: bool = False, notes: Iterable[str] = ()
+) -> Document:
     """``cachewright.check/1``.  ``findings_only`` leaves entries with verdict ``ok`` out of
-    ``entries``; the summary still counts them."""
+    ``entries``; the summary still counts them.  ``notes`` are sentences about what is known of
+    and cannot be shown."""
     shown = [
         one for one in result.entries if not (findings_only and one.verdict is EntryVerdict.OK)
     ]
@@ -57,6 +60,7 @@ def check(result: CheckResult, *, findings_only: bool = False) -> Document:
         "staging": [staging(one) for one in result.staging],
         "findings": [finding(one) for one in result.findings],
         "gaps": [gap(one) for one in result.gaps],
+        "notes": [text(one) for one in notes],
     }
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cachewright.cli.check import _beyond
+from cachewright.model import CheckResult, Gap
 from cachewright.report import schema
 
 Command = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -188,3 +190,25 @@ def test_names_that_are_no_text_are_safe_to_show(command: Command, cache: Cache)
     foreign = [one for one in document["findings"] if one["kind"] == "foreign-file"]
     assert len(foreign) == 1
     assert "files_base64" in foreign[0]
+
+
+def test_what_cannot_be_shown_is_told_below(command: Any, tmp_path: Path) -> None:
+    """clcache's locks are nowhere on a disk."""
+    place = tmp_path / "objects" / "ab" / ("ab" * 16)
+    place.mkdir(parents=True)
+    (place / "object").write_bytes(b"\x64\x86object")
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "config.txt").write_text('{"MaximumCacheSize": 1}')
+    ran = command("check", str(tmp_path), "--json")
+    document = json.loads(ran.stdout)
+    assert document["format"] == "clcache"
+    (note,) = document["notes"]
+    assert "mutexes" in note
+    jsonschema.validate(document, schema.load("check"))
+    assert note.encode() in command("check", str(tmp_path)).stdout
+
+
+def test_what_could_not_be_read_is_told_once() -> None:
+    gap = Gap(b"/c/x", "it could not be read")
+    result = CheckResult(b"/c", "toy", "Toy", (), (), (), (), (gap,))
+    assert _beyond(["/c/x could not be read: no.", "Another note."], result) == ["Another note."]

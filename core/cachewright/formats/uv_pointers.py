@@ -55,7 +55,7 @@ def guarded(content: bytes) -> bool:
 def guarded_end(end: bytes) -> bool:
     """The same of what follows the content: the rules, their CRC and the content's length."""
     (crc,) = _CRC.unpack(end[-_TAIL:-8])
-    return zlib.crc32(end[:-_TAIL] + end[-8:]) == crc
+    return zlib.crc32(end[:-_TAIL] + end[-8:]) == int(crc)
 
 
 def payload(content: bytes) -> bytes:

@@ -20,7 +20,7 @@ from cachewright.formats.glance_config import (
     read_settings,
 )
 from cachewright.formats.glance_image_cache import ImageCacheFormat
-from cachewright.formats.glance_locks import GRACE_NS, ImportLocks
+from cachewright.formats.glance_locks import ImportLocks
 from cachewright.formats.glance_records import Records
 from cachewright.formats.glance_staging import StagingFormat
 from cachewright.formats.glance_store import StoreFormat
@@ -178,10 +178,9 @@ class GlanceSpread(Spread):
         lock = self.records.locks.get(image)
         if lock is None or lock.task != claim.id:
             return Work()
-        if lock.status is None and self.records.read_ns - lock.since_ns > GRACE_NS:
-            never = "Its task was never written or is purged, and none is begun before it is."
-        else:
-            never = ""
+        # Whether it may still be written is told by how long such a lock lasts.
+        why = "Its task was never written or is purged, and none is begun before it is."
+        never = why if lock.status is None else ""
         wanted = {*lock.stores, *self.records.to_stores.get(image, ())}
         has = {one.store for one in self.records.of_image.get(image, ()) if one.active}
         name = image.encode("utf-8", "surrogateescape")

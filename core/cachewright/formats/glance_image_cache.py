@@ -36,6 +36,7 @@ from cachewright.model import (
 from cachewright.text import display, elide
 
 if TYPE_CHECKING:
+    from cachewright.formats.base import References
     from cachewright.formats.glance_parts import Known
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
@@ -63,15 +64,17 @@ class ImageCacheFormat(PartFormat):
     def __init__(self, known: Known) -> None:
         super().__init__(known, "image-cache")
 
-    def knowledge(self, root: Directory, tree: Tree) -> Knowledge:
-        return ImageCacheKnowledge(self, root, tree)
+    def knowledge(self, root: Directory, tree: Tree, references: References) -> Knowledge:
+        return ImageCacheKnowledge(self, root, tree, references)
 
 
 class ImageCacheKnowledge(PartKnowledge):
     """Cached images are entries; Glance fetches what is taken away again from its store."""
 
-    def __init__(self, form: PartFormat, root: Directory, tree: Tree) -> None:
-        super().__init__(form, root, tree)
+    def __init__(
+        self, form: PartFormat, root: Directory, tree: Tree, references: References
+    ) -> None:
+        super().__init__(form, root, tree, references)
         cached = [(row, name) for row, name in self.rows() if IMAGE.fullmatch(name)]
         known = self.said.known
         self.unrecorded = {

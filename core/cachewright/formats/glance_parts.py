@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from cachewright.formats.base import (
@@ -17,6 +18,8 @@ from cachewright.formats.base import (
     References,
     Verification,
 )
+from cachewright.formats.checksums_claims import Claim as DigestClaim
+from cachewright.formats.checksums_copies import candidates, find_copies
 from cachewright.formats.glance_records import Image, Records, id_of
 from cachewright.model import (
     QUARANTINE_NAME,
@@ -91,11 +94,10 @@ class PartFormat(Format):
         return QUARANTINE_NAME
 
     def read(self, root: Directory, tree: Tree, references: References) -> Knowledge:
-        del references
-        return self.knowledge(root, tree)
+        return self.knowledge(root, tree, references)
 
     @abstractmethod
-    def knowledge(self, root: Directory, tree: Tree) -> Knowledge:
+    def knowledge(self, root: Directory, tree: Tree, references: References) -> Knowledge:
         """What is known of the directory by the database's latest records."""
 
 
@@ -103,8 +105,11 @@ class PartKnowledge(Knowledge):
     """Copies of images below one directory, judged by the database's digests.  ``unrecorded`` are
     files, with their rows, that were not finished or not recorded."""
 
-    def __init__(self, form: PartFormat, root: Directory, tree: Tree) -> None:
+    def __init__(
+        self, form: PartFormat, root: Directory, tree: Tree, references: References
+    ) -> None:
         self.form = form
+        self.references = references
         self.root = root
         self.tree = tree
         self.said = form.known.records
@@ -120,16 +125,18 @@ class PartKnowledge(Knowledge):
             if self.tree.is_file(row):
                 yield row, self.tree.name(row)
 
-    def entry(self, row: int, title: str = "") -> Entry:
-        name = self.tree.name(row)
+    def entry(self, row: int, name: bytes = b"") -> Entry:
+        """The entry in this row; ``name`` is its file's where there is none (row -1)."""
+        name = name or self.tree.name(row)
         image = self.said.image(name)
-        shown = title or (image.title if image else display(name))
+        shown = image.title if image else display(name)
         return Entry(
             name=f"{self.form.label}/{display(name)}",
             title=elide(display(shown), _TITLE),
             subtitle=f"{self.form.label} · {display(name)}",
-            relative=self.tree.path(row),
+            relative=self.tree.path(row) if row >= 0 else name,
             row=row,
+            single=True,
         )
 
     def algorithms(self) -> frozenset[str]:
@@ -215,7 +222,7 @@ class PartKnowledge(Knowledge):
             f"Downloads of it fail then, instead of giving wrong bytes. {KEPT_WORDS}",
         )
         told = f"{why} Glance serves it all the same: it does not compare."
-        return _told(entry, kind, verdict, told, offers=(offer,))
+        return _told(entry, kind, verdict, told, offers=(*self.put_back(entry), offer))
 
     def objection(self, relative: bytes, detail: Mapping[str, Any]) -> str:
         """What no record spoke of may have been published since."""
@@ -223,9 +230,34 @@ class PartKnowledge(Knowledge):
             return "the database speaks of it by now, or not in that way any more"
         return ""
 
+    def put_back(self, entry: Entry) -> tuple[RepairOffer, ...]:
+        """A good copy in its place, where there is one."""
+        return tuple(
+            RepairOffer(
+                StepKind.REPUBLISH_ENTRY,
+                Confirm.CLICK,
+                f"A good copy is at hand in {display(copy.path)}: {copy.proof}.",
+                source=copy.path,
+            )
+            for copy in self.copies(entry)[:1]
+        )
+
     def copies(self, entry: Entry) -> Sequence[GoodCopy]:
-        del entry
-        return ()
+        """Files in other stores, or in places that a person named, with the image's digest."""
+        image = self.image(entry)
+        if image is None or not image.value or image.algorithm not in _STRONG:
+            return ()
+        row, tree = entry.row, self.tree
+        own = None if row < 0 else (int(tree.device[row]), int(tree.inode[row]))
+        stores = (one.path for one in self.said.of_image.get(image.id, ()) if one.active)
+        places = (
+            *(path for path in stores if path is not None),
+            *candidates(self.references.sources, entry.relative.rpartition(b"/")[2]),
+        )
+        claim = DigestClaim(image.algorithm, image.value, self.form.known.source, 0)
+        proof = f"its {image.algorithm} is the one that the database records"
+        found = find_copies(iter(places), [claim], own, self.references.cancel)
+        return [replace(copy, proof=proof) for copy in found]
 
     def about(self, name: bytes) -> str:
         """The image of a file in words: its name, or why there is none."""

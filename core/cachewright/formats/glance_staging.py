@@ -37,6 +37,7 @@ from cachewright.model import (
 from cachewright.text import display, elide
 
 if TYPE_CHECKING:
+    from cachewright.formats.base import References
     from cachewright.formats.glance_parts import Known
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
@@ -54,16 +55,18 @@ class StagingFormat(PartFormat):
     def __init__(self, known: Known) -> None:
         super().__init__(known, "staging")
 
-    def knowledge(self, root: Directory, tree: Tree) -> Knowledge:
-        return StagingKnowledge(self, root, tree)
+    def knowledge(self, root: Directory, tree: Tree, references: References) -> Knowledge:
+        return StagingKnowledge(self, root, tree, references)
 
 
 class StagingKnowledge(PartKnowledge):
     """What waits for its import is an entry; an unfinished upload is warned of; the rest is
     staging, which the core judges."""
 
-    def __init__(self, form: PartFormat, root: Directory, tree: Tree) -> None:
-        super().__init__(form, root, tree)
+    def __init__(
+        self, form: PartFormat, root: Directory, tree: Tree, references: References
+    ) -> None:
+        super().__init__(form, root, tree, references)
         unfinished: dict[bytes, int] = {}
         waiting: list[int] = []
         self._residue: list[StagingPlace] = []

@@ -7,10 +7,10 @@ keeps Glance from ever writing a copy of that name again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cachewright.formats.base import Knowledge
+from cachewright.formats.base import Entry, Knowledge
 from cachewright.formats.glance_left import Use, uses
 from cachewright.formats.glance_parts import (
     FILES,
@@ -38,6 +38,7 @@ from cachewright.model import (
 from cachewright.text import display
 
 if TYPE_CHECKING:
+    from cachewright.formats.base import References
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
 
@@ -51,15 +52,22 @@ class StoreFormat(PartFormat):
         super().__init__(known, label)
         self.store = store
 
-    def knowledge(self, root: Directory, tree: Tree) -> Knowledge:
-        return StoreKnowledge(self, self.store, root, tree)
+    def knowledge(self, root: Directory, tree: Tree, references: References) -> Knowledge:
+        return StoreKnowledge(self, self.store, root, tree, references)
 
 
 class StoreKnowledge(PartKnowledge):
     """Published copies are entries; other files are told of by themselves."""
 
-    def __init__(self, form: PartFormat, store: str, root: Directory, tree: Tree) -> None:
-        super().__init__(form, root, tree)
+    def __init__(
+        self,
+        form: PartFormat,
+        store: str,
+        root: Directory,
+        tree: Tree,
+        references: References,
+    ) -> None:
+        super().__init__(form, root, tree, references)
         self._store = store
         self._published = dict(self._here()) if self.said.known else {}
         named = [(row, name) for row, name in self.rows() if IMAGE.fullmatch(name)]
@@ -96,26 +104,36 @@ class StoreKnowledge(PartKnowledge):
             and not os.path.lexists(copy.path)
         )
 
+    def absent(self) -> Sequence[Entry]:
+        """Copies that are recorded here, and whose file is not there."""
+        return [
+            self.entry(-1, name)
+            for name, copy in self._published.items()
+            if copy.path is not None and self._is_missing(name)
+        ]
+
+    def _is_missing(self, name: bytes) -> bool:
+        image = self.said.image(name)
+        gone = image is None or image.status == "pending_delete"
+        return not gone and self.tree.find(name) is None
+
     def findings(self) -> Iterable[Finding]:
         yield from self._missing()
         for name, use in uses(self.root, sorted(self.unrecorded)).items():
             yield self._other(name, use)
 
     def _missing(self) -> Iterator[Finding]:
-        for name, copy in self._published.items():
-            image = self.said.image(name)
-            there = self.tree.find(name) is not None
-            if there or image is None or copy.path is None or image.status == "pending_delete":
-                continue
+        for entry in self.absent():
             yield Finding(
                 kind=FindingKind.MISSING_FILE,
                 severity=Severity.PROBLEM,
                 verdict=EntryVerdict.INCOMPLETE,
-                subject=f"{self.form.label}/{display(name)}",
-                path=self.root.where(name),
-                explanation=f"The database says that a copy of {display(image.title)} lies here, "
-                "and there is none: downloads from this store fail. Copy the image into the "
-                "store again from another one, or take the location off the image.",
+                subject=entry.name,
+                path=self.root.where(entry.relative),
+                explanation=f"The database says that a copy of {entry.title} lies here, and there "
+                "is none: downloads from this store fail. Copy the image into the store again "
+                "from another one, or take the location off the image.",
+                repairs=self.put_back(entry),
             )
 
     def _other(self, name: bytes, use: Use) -> Finding:

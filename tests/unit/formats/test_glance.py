@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.unit.formats.glance_making import CONTENT, Made, only_entry, only_lock
 
+from cachewright.errors import NotACache, SourceUnusable
 from cachewright.model import (
     Confirm,
     EntryVerdict,
@@ -328,8 +329,45 @@ def test_stuck_images_are_told_of_as_far_as_can_be_seen_from_here(glance: Made) 
 
 
 def test_a_store_alone_is_no_cache(glance: Made) -> None:
-    from cachewright.errors import NotACache
-
     glance.published()
     with pytest.raises(NotACache):
         Workbench.open(os.fsencode(glance.top / "fast"))
+
+
+@pytest.mark.parametrize("what", ["corrupt", "missing"])
+def test_a_good_copy_in_another_store_is_put_in_place(glance: Made, what: str) -> None:
+    image = glance.published(written=b"?" * len(CONTENT))
+    glance.location(image, "slow")
+    glance.file("slow", image, CONTENT)
+    path = glance.top / "fast" / image
+    path.chmod(0o640)
+    if what == "missing":
+        path.unlink()
+    with glance.opened() as bench:
+        plan = bench.plan(findings=[glance.at(bench.check(), "fast", image).id])
+        (step,) = plan.steps
+        assert (step.step, step.confirm) == (StepKind.REPUBLISH_ENTRY, Confirm.CLICK)
+        assert "its sha512 is the one that the database records" in step.why
+        (done,) = bench.repair(plan, apply=True)
+        assert done.result is Result.DONE, done.reason
+        assert path.read_bytes() == CONTENT
+        assert path.is_file()
+        if what == "corrupt":
+            assert path.stat().st_mode & 0o777 == 0o640
+        assert not bench.check().problems
+        assert undo(done.undo).result is Result.DONE
+    assert path.exists() is (what == "corrupt")
+
+
+def test_a_copy_by_hand_is_believed_only_by_its_digest(glance: Made, tmp_path: Path) -> None:
+    image = glance.published(written=b"?" * len(CONTENT))
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / image).write_bytes(CONTENT[::-1])
+    with glance.opened() as bench, pytest.raises(SourceUnusable):
+        bench.publish(f"fast/{image}", os.fsencode(folder))
+    (folder / image).write_bytes(CONTENT)
+    with glance.opened() as bench:
+        done = bench.publish(f"fast/{image}", os.fsencode(folder))
+        assert done.result is Result.DONE, done.reason
+    assert (glance.top / "fast" / image).read_bytes() == CONTENT

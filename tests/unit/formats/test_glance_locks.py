@@ -13,8 +13,11 @@ import pytest
 from tests.unit.formats.glance_making import MINUTE, Made, only_lock, told
 
 from cachewright.errors import InUse
-from cachewright.formats.glance_locks import claim_of
-from cachewright.model import Confirm, FindingKind, HoldVerdict, Result, StepKind
+from cachewright.formats.glance import Glance
+from cachewright.formats.glance_locks import ImportLocks, claim_of
+from cachewright.formats.spread import Asked, Work
+from cachewright.locks.database import Database
+from cachewright.model import Claim, Confirm, FindingKind, HoldVerdict, Result, StepKind
 from cachewright.workbench import undo
 
 HOUR = 60 * MINUTE
@@ -270,3 +273,27 @@ def test_without_the_directory_it_wrote_to_nothing_is_proven(glance: Made) -> No
     stores = (("fast", os.fsencode(glance.top / "fast")),)
     directories = replace(glance.directories, stores=stores)
     assert only_lock(glance.check(directories=directories)).verdict is HoldVerdict.UNPROVEN
+
+
+@pytest.mark.usefixtures("left")
+def test_a_row_that_changes_at_the_last_moment_is_left_alone(glance: Made) -> None:
+    store = ImportLocks(Database(glance.address.decode()))
+    (stored,) = store.list()[0]
+    glance.sql("UPDATE task_info SET message = 'Copied 6 MiB'")
+    assert store.delete(stored) is False
+    assert len(glance.sql("SELECT 1 FROM image_properties")) == 1
+    (now,) = store.list()[0]
+    assert store.delete(now) is True
+    assert store.delete(now) is False
+
+
+def test_what_another_task_works_on_proves_nothing(glance: Made, left: tuple[str, str]) -> None:
+    image, task = left
+    asked = Asked(glance.directories)
+    spread = Glance().open_spread(glance.address, asked)
+    spread.refresh()
+    own = spread.work(Claim(id=task, owner={"Image": image}))
+    assert own.writes == (os.fsencode(glance.top / "slow" / image),)
+    assert own.fills == (os.fsencode(glance.top / "staging" / image),)
+    assert spread.work(Claim(id="another", owner={"Image": image})) == Work()
+    assert spread.work(Claim(id=task)) == Work()

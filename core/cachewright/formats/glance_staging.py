@@ -117,7 +117,7 @@ class StagingKnowledge(PartKnowledge):
             verdict=verdict,
             subject=entry.name,
             path=self.root.where(entry.relative),
-            explanation=f"{why} Upload it again before anybody imports it.",
+            explanation=f"{why} Do not import it. Take it away, and delete the image.",
             repairs=(RepairOffer(StepKind.QUARANTINE_ENTRY, Confirm.TYPED, KEPT_WORDS),),
         )
 
@@ -139,8 +139,8 @@ class StagingKnowledge(PartKnowledge):
             said = (
                 f"The upload of {title} ended in the middle, and Glance does not know: if anybody "
                 "imports this image now, the part that lies here is published as the whole image, "
-                "active and with fitting checksums. Do not import it. Take this file away, then "
-                "delete the image or upload it again."
+                "active and with fitting checksums. Do not import it. Take this file away, and "
+                "delete the image."
             )
         offer = RepairOffer(
             StepKind.QUARANTINE_ENTRY,

@@ -197,8 +197,20 @@ def test_a_lock_that_is_released_lets_the_next_import_succeed(flying: Any, bench
     assert again.result is Result.DONE
     assert flying.imported(image, "copy-image", "slow")[0] == 202
     flying.ends(image)
-    copies = {one.name: one.verdict for one in bench.check().entries}
+    result = bench.check()
+    copies = {one.name: one.verdict for one in result.entries}
     assert copies[f"slow/{image}"] is EntryVerdict.OK
+
+    # What is told to do about a stuck upload works.
+    half = flying.ids["C"]
+    left = at(result, flying.top / "fast" / half)
+    assert [one.result for one in repaired(bench, left, only=StepKind.QUARANTINE_ENTRY)] == [
+        Result.DONE
+    ]
+    flying.sql("UPDATE images SET status = 'queued' WHERE id = ?", half)
+    flying.upload(half, CONTENT)
+    copies = {one.name: one.verdict for one in bench.check().entries}
+    assert copies[f"fast/{half}"] is EntryVerdict.OK
 
 
 def lock_rows(api: Any, task: str) -> dict[str, list[Any]]:

@@ -283,8 +283,11 @@ def test_a_row_that_changes_at_the_last_moment_is_left_alone(glance: Made) -> No
     assert store.delete(stored) is False
     assert len(glance.sql("SELECT 1 FROM image_properties")) == 1
     (now,) = store.list()[0]
+    assert store.put_back(now) is False
     assert store.delete(now) is True
     assert store.delete(now) is False
+    assert store.put_back(now) is True
+    assert store.list()[0] == [now]
 
 
 def test_what_another_task_works_on_proves_nothing(glance: Made, left: tuple[str, str]) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cachewright.model import CancelToken
 
 _PLAIN: Final = 0o644
+_PROGRAM: Final = 0o755
+_EXECUTABLE: Final = 0o111
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +124,32 @@ class WheelCopy:
         place = self.content.place
         with ZipContent.open(self.content.path) as wheel:
             files = dict(wheel.write_into(staging, cancel, self.algorithms))
-        if place in files and files[place].values["sha256"] != _sha256(self.content.record):
-            files[place] = self._replaced(staging, stat.S_IMODE(files[place].mode))
-        return files
+        if files[place].values["sha256"] != _sha256(self.content.record):
+            files[place] = self._replaced(staging)
+        return {
+            name: FileDigest(one.size, _with_uvs_mode(staging, name, one.mode), one.values)
+            for name, one in files.items()
+        }
 
-    def _replaced(self, staging: Directory, mode: int) -> FileDigest:
+    def _replaced(self, staging: Directory) -> FileDigest:
         """The healed RECORD in the place of the wheel's own."""
         parent, name = staging.parent_of(self.content.place)
         with parent:
             os.unlink(name, dir_fd=parent.fd)
-            with open(parent.create_file(name, mode or _PLAIN), "wb") as file:
+            with open(parent.create_file(name, _PLAIN), "wb") as file:
                 file.write(self.content.record)
-        return _digest(self.content.record, stat.S_IFREG | mode, self.algorithms)
+        return _digest(self.content.record, stat.S_IFREG | _PLAIN, self.algorithms)
+
+
+def _with_uvs_mode(staging: Directory, name: bytes, mode: int) -> int:
+    """Of a wheel's modes uv keeps only whether a file may be executed."""
+    chosen = _PROGRAM if mode & _EXECUTABLE else _PLAIN
+    fd = staging.open_file(name)
+    try:
+        os.fchmod(fd, chosen)
+    finally:
+        os.close(fd)
+    return stat.S_IFREG | chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import shutil
+import stat
 import zipfile
 from pathlib import Path
 
@@ -221,6 +222,25 @@ def test_what_a_wheel_is_unpacked_to(made: MadeUv) -> None:
     files, verdict = staged(made, wheel(made))
     assert files == files_of("toy", "1.0", CONTENT)
     assert verdict is Verdict.OK
+
+
+def test_files_get_the_modes_that_uv_gives_them(made: MadeUv) -> None:
+    good = wheel(made)
+    with zipfile.ZipFile(good) as archive:
+        inside = {one.filename: archive.read(one) for one in archive.infolist()}
+    modes = {"toy/__init__.py": 0o775, "toy/data.txt": 0o600}
+    with zipfile.ZipFile(good, "w") as archive:
+        for name, one in inside.items():
+            info = zipfile.ZipInfo(name)
+            info.create_system = 3
+            info.external_attr = (stat.S_IFREG | modes.get(name, 0o444)) << 16
+            archive.writestr(info, one)
+    broken(made)
+    staged(made, good)
+    top = made.top / "stage"
+    found = {one.name: stat.S_IMODE(one.stat().st_mode) for one in top.rglob("*") if one.is_file()}
+    assert found.pop("__init__.py") == 0o755
+    assert set(found.values()) == {0o644}
 
 
 def test_a_record_that_does_not_list_all_is_healed_as_uv_does(made: MadeUv) -> None:

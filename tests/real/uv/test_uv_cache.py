@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -221,3 +222,56 @@ def test_a_wheel_that_is_another_is_not_published(shops: Callable[..., Shop]) ->
         code=4,
     )
     assert (archive / name / "data.txt").read_bytes() == before
+
+
+def source_tree(shop: Shop) -> Path:
+    """A project that builds itself, without any other package."""
+    wheel = make_wheel(shop.top / "made", "homemade")
+    project = shop.top / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "homemade"\nversion = "1.0"\n'
+    )
+    (project / "backend.py").write_text(
+        "import shutil\n"
+        "def build_wheel(folder, config_settings=None, metadata_directory=None):\n"
+        f"    shutil.copy({str(wheel)!r}, folder)\n"
+        f"    return {wheel.name!r}\n"
+    )
+    return project
+
+
+@EVERY_UV
+def test_wheels_that_uv_built_and_environments_of_tools(
+    shops: Callable[..., Shop], tool: str
+) -> None:
+    shop = shops(tool, 0)
+    shop.install(str(source_tree(shop)))
+    make_wheel(
+        shop.index.folder,
+        "runs",
+        content={
+            "runs.py": b"def main(): print('it ran')\n",
+            "runs-1.0.dist-info/entry_points.txt": b"[console_scripts]\nruns = runs:main\n",
+        },
+    )
+    index = ("--default-index", shop.index.url, "--python", sys.executable)
+    assert "it ran" in shop.run("tool", "run", *index, "runs")
+    document = shop.check(problems=False)
+    names = sorted(one["name"].rpartition("/")[0] for one in document["entries"])
+    assert names == ["environment", "homemade-1.0", "homemade-1.0-py3-none-any.whl", "runs-1.0"]
+    assert {one["verdict"] for one in document["entries"]} == {"ok"}
+    assert document["findings"] == []
+    archive = next(shop.cache.glob("archive-v0/*/homemade"))
+    flip(archive / "data.txt")
+    (problem,) = found(shop.check(problems=True))
+    assert problem["repair"]["step"] == "republish-entry"
+    assert problem["repair"]["source"].endswith("/homemade-1.0-py3-none-any.whl")
+    (environment,) = shop.cache.glob("archive-v0/*/lib/python3*/site-packages/runs.py")
+    environment.unlink()
+    environment.write_text("def main(): print('something else')\n")
+    assert "something else" in shop.run("tool", "run", *index, "runs")
+    shop.command("repair", shop.cache, *QUICK, "--apply", "--yes")
+    assert "it ran" in shop.run("tool", "run", *index, "runs")
+    assert shop.check(problems=False)["findings"] == []

@@ -50,6 +50,8 @@ _SCHEMES: Final = frozenset({
 })  # fmt: skip
 _BY_NAME: Final = frozenset({"postgresql", "mysql", "mariadb"})
 """Addresses that other tools have too: Glance's only where the format is named."""
+_WHOLE: Final = 12
+"""How many times longer all records may take than the first of them."""
 _DEFAULT_DIRECTORY: Final = "/etc/glance"
 
 
@@ -160,10 +162,12 @@ class GlanceSpread(Spread):
             why = "the configuration names no database ([database] connection)"
             self.records = Records(why_not=why)
             return Gap(self.root, why)
-        from cachewright.formats.glance_rows import read_records
+        from cachewright.formats.glance_rows import read_records, take_part
 
         try:
-            self.records = self._database.read(read_records)
+            # Whether it answers at all shows soon; a million rows may take longer than that.
+            self._database.read(take_part)
+            self.records = self._database.read(read_records, times=_WHOLE)
         except CachewrightError as error:
             why = error.values.get("reason", str(error))
             self.records = Records(why_not=why)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,6 +73,7 @@ class Copy:
         return cls(image, path, bool(_PLAIN.match(value)), _store(data), active)
 
 
+@lru_cache(maxsize=1024)
 def _store(data: str) -> str:
     try:
         said = json.loads(data) if data else {}

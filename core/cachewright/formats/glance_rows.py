@@ -99,6 +99,11 @@ def _backends(said: str) -> tuple[str, ...]:
         return ()
 
 
+def take_part(connection: Connection) -> None:
+    """One row of what is the most."""
+    connection.execute(select(IMAGES).limit(1)).all()
+
+
 def read_records(connection: Connection) -> Records:
     """All that is wanted, in the transaction that the connection is in."""
     images = {one.id: one for one in map(_image, connection.execute(select(IMAGES)))}
@@ -125,26 +130,21 @@ def _listed(value: str) -> tuple[str, ...]:
 
 
 def _image(row: Row[Any]) -> Image:
-    said = row._mapping  # noqa: SLF001 - its public name
-    size = said["size"]
+    name, title, status, size, md5, updated, algorithm, value, deleted = tuple(row)
     return Image(
-        id=text_of(said["id"]),
-        name=text_of(said["name"]),
-        status=text_of(said["status"]),
+        id=text_of(name),
+        name=text_of(title),
+        status=text_of(status),
         size=size if isinstance(size, int) else None,
-        md5=text_of(said["checksum"]).lower(),
-        algorithm=text_of(said["os_hash_algo"]).lower(),
-        value=text_of(said["os_hash_value"]).lower(),
-        deleted=bool(said["deleted"]),
-        updated_ns=moment_ns(said["updated_at"]),
+        md5=text_of(md5).lower(),
+        algorithm=text_of(algorithm).lower(),
+        value=text_of(value).lower(),
+        deleted=bool(deleted),
+        updated_ns=moment_ns(updated),
     )
 
 
 def _copy(row: Row[Any]) -> Copy:
-    said = row._mapping  # noqa: SLF001 - its public name
-    return Copy.of(
-        text_of(said["image_id"]),
-        text_of(said["value"]),
-        text_of(said["meta_data"]),
-        active=not said["deleted"] and said["status"] == "active",
-    )
+    image, value, data, status, deleted = tuple(row)
+    active = not deleted and status == "active"
+    return Copy.of(text_of(image), text_of(value), text_of(data), active=active)

@@ -100,11 +100,11 @@ class Database:
             library = error.name or self._url.get_driver_name()
             raise ExtraMissing(path=self.shown, library=library, extra=EXTRA) from None
 
-    def read(self, question: Callable[[Connection], T]) -> T:
+    def read(self, question: Callable[[Connection], T], *, times: int = 1) -> T:
         """What ``question`` finds in one read-only transaction; ``StoreUnreadable`` says why
-        there is no answer."""
+        there is no answer.  It may take ``times`` the time of one answer."""
         try:
-            return within(self.timeout_s, lambda: self._ask(question))
+            return within(self.timeout_s * times, lambda: self._ask(question, times=times))
         except Late:
             raise self._late() from None
 
@@ -129,7 +129,9 @@ class Database:
     def _late(self) -> StoreUnreadable:
         return self._unreadable(f"the database did not answer within {self.timeout_s:g} s")
 
-    def _ask(self, question: Callable[[Connection], T], turn: _Turn | None = None) -> T:
+    def _ask(
+        self, question: Callable[[Connection], T], turn: _Turn | None = None, *, times: int = 1
+    ) -> T:
         from sqlalchemy.exc import SQLAlchemyError
 
         write = turn is not None
@@ -137,7 +139,7 @@ class Database:
             engine = self._engine(write=write)
             with closing(_Disposed(engine)), engine.connect() as connection:
                 for statement in (_WRITING if write else _READING)[self._kind]:
-                    connection.exec_driver_sql(self._filled(statement))
+                    connection.exec_driver_sql(self._filled(statement, times))
                 found = question(connection)
                 if turn is not None and turn.commits():
                     connection.commit()
@@ -147,8 +149,8 @@ class Database:
         except (SQLAlchemyError, sqlite3.Error, ValueError, UnicodeError) as error:
             raise self._unreadable(self._why(error)) from error
 
-    def _filled(self, statement: str) -> str:
-        seconds = max(1, math.ceil(self.timeout_s))
+    def _filled(self, statement: str, times: int) -> str:
+        seconds = max(1, math.ceil(self.timeout_s)) * times
         return statement.format(seconds=seconds, milliseconds=seconds * 1000)
 
     def _engine(self, *, write: bool) -> Engine:

@@ -37,13 +37,14 @@ _WEIGHT_AT_ONCE: Final = 16 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Files:
-    """Small files of one directory of an entry."""
+    """Small files of one directory of an entry; ``single``: the one file that is the entry."""
 
     entry: Entry
     relative: bytes
     path: bytes
     rows: Int64
     names: list[bytes]
+    single: bool = False
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,6 +53,10 @@ class Files:
     def weight(self) -> int:
         """Bytes of content and of path."""
         return int(self.entry.job.tree.size[self.rows].sum()) + len(self.path)
+
+    def in_entry(self, name: bytes) -> bytes:
+        """The name of one of them, relative to the entry."""
+        return b"" if self.single else joined(self.relative, name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +171,7 @@ def _bad(item: Files, answered: Answered, start: int) -> None:
     entry = item.entry
     for at, name in enumerate(item.names, start):
         if answered.statuses[at] == Status.CHANGED:
-            entry.changed.append(joined(item.relative, name))
+            entry.changed.append(item.in_entry(name))
         elif answered.statuses[at] != Status.GOOD:
             entry.unreadable(joined(item.path, name), answered.codes[at])
 
@@ -182,7 +187,9 @@ def _good(item: Files, answered: Answered, start: int, algorithms: Sequence[Algo
             for algorithm, width in algorithms:
                 values[algorithm] = text[digit : digit + 2 * width]
                 digit += 2 * width
-            files[above + name] = FileDigest(size, answered.modes[at], values)
+            files[b"" if item.single else above + name] = FileDigest(
+                size, answered.modes[at], values
+            )
 
 
 class CompareBatch(Batch[Spot]):

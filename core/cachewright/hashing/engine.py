@@ -91,14 +91,24 @@ class Engine:
             self._unfinished += 1
             self._roots.use(job.root)
             if job.tree.is_file(job.row):
-                yield self._big(entry, b"", job.base, job.row)
-            elif not job.tree.is_directory(job.row):
+                yield self._only_file(entry)
+            elif job.tree.is_directory(job.row):
+                for found in contents(job):
+                    entry.strange += found.strange
+                    yield from self._files_of(entry, found)
+            else:
                 entry.strange.append(b"")
-            for found in contents(job):
-                entry.strange += found.strange
-                yield from self._files_of(entry, found)
             entry.exhausted = True
             self._advance(entry)
+
+    def _only_file(self, entry: Entry) -> Files | Big:
+        """The file that is an entry by itself: with others in one batch, if it is small."""
+        job = entry.job
+        if int(job.tree.size[job.row]) > _BIG:
+            return self._big(entry, b"", job.base, job.row)
+        entry.left += 1
+        directory, _, name = job.base.rpartition(b"/")
+        return Files(entry, b"", directory, np.array([job.row]), [name], single=True)
 
     def _files_of(self, entry: Entry, found: Contents) -> Iterator[Files | Big]:
         big = entry.job.tree.size[found.rows] > _BIG

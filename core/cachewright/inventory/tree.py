@@ -276,6 +276,8 @@ class Tree:
     def newest_ns(self, row: int) -> int:
         """The latest modification or change of any file in or below the row; of its
         directories, where there is no file."""
+        if not self.is_directory(row):
+            return int(max(self.mtime_ns[row], self.ctime_ns[row]))
         rows = self.subtree_rows(row)
         files = rows[self.mode[rows] & TYPE_BITS != TYPE_DIRECTORY]
         chosen = files if len(files) else rows

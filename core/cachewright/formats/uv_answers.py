@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import CachewrightError, TooLarge
 from cachewright.formats.uv_pointers import LIMIT, PointerDamaged, guarded_end, unpack
-from cachewright.formats.uv_references import TOO_LARGE, Damage
+from cachewright.formats.uv_references import TOO_LARGE, Damage, unread
 from cachewright.model import Role
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ def damaged_answers(root: Directory, tree: Tree) -> Iterator[Damage]:
             yield Damage(relative, str(error))
         except TooLarge:
             yield Damage(relative, TOO_LARGE)
-        except (CachewrightError, OSError):
-            continue  # vanished, or told of as a place that could not be looked at
+        except FileNotFoundError:
+            continue
+        except (CachewrightError, OSError) as error:
+            yield unread(relative, error)
     for found in ends.values():
         yield from _cut(found)
 

@@ -55,7 +55,7 @@ class Records:
         for damage in self._references.damaged:
             yield self._damaged(damage)
         for damage in answers:
-            yield self._unreadable_answer(damage)
+            yield self._damaged_answer(damage)
         for reference in self._references.all:
             yield from self._of_reference(reference)
         yield from self._orphans()
@@ -89,6 +89,8 @@ class Records:
 
     def _damaged(self, damage: Damage) -> Finding:
         about = self._references.named_at(damage.relative)
+        if not damage.read:
+            return self._unread(damage)
         words = (
             f"{of_reference(about)}: its record cannot be used: {damage.reason}. uv takes it for "
             "missing and fetches or builds the package again; without network that fails."
@@ -96,8 +98,18 @@ class Records:
         kind, verdict = FindingKind.DAMAGED_METADATA, EntryVerdict.CORRUPT
         return self._finding(kind, damage.relative, words, verdict=verdict, why=_ANEW)
 
-    def _unreadable_answer(self, damage: Damage) -> Finding:
+    def _unread(self, damage: Damage) -> Finding:
+        """Nothing is known of it, so nothing is offered."""
         about = self._references.named_at(damage.relative)
+        words = f"{of_reference(about)}: it could not be read ({damage.reason}) and was not judged."
+        kind, verdict = FindingKind.UNREADABLE, EntryVerdict.UNREADABLE
+        severity = Severity.NOTICE
+        return self._finding(kind, damage.relative, words, severity=severity, verdict=verdict)
+
+    def _damaged_answer(self, damage: Damage) -> Finding:
+        about = self._references.named_at(damage.relative)
+        if not damage.read:
+            return self._unread(damage)
         words = (
             f"{of_reference(about)}: what uv remembers here cannot be used: {damage.reason}. It "
             "asks again when it needs it; an answer of an index is not had without network."

@@ -30,10 +30,17 @@ _ENVIRONMENT: Final = re.compile(rb"environments-v[0-9]+/")
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A record below the root that cannot be used, and why."""
+    """A record below the root that cannot be used, and why.  ``read``: whether that is known
+    from what it holds; else nothing is known of it."""
 
     relative: bytes
     reason: str
+    read: bool = True
+
+
+def unread(relative: bytes, error: Exception) -> Damage:
+    """For a record that ``error`` kept from being read."""
+    return Damage(relative, getattr(error, "strerror", None) or str(error), read=False)
 
 
 @dataclass(slots=True)
@@ -136,8 +143,7 @@ class References:
         except PointerDamaged as error:
             self.damaged.append(Damage(relative, str(error)))
         except (CachewrightError, OSError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self.damaged.append(Damage(relative, f"it cannot be read ({reason})"))
+            self.damaged.append(unread(relative, error))
 
     def _link(self, relative: bytes, target: bytes) -> None:
         """Relative to the link now; old releases wrote it absolute."""

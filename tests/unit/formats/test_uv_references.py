@@ -10,8 +10,11 @@ import msgpack
 import pytest
 from tests.unit.formats.uv_making import ID, OTHER_ID, MadeUv, archive_value, newer, older
 
+from cachewright.formats.base import References
+from cachewright.formats.uv import Uv
 from cachewright.model import Confirm, FindingKind, Severity, StepKind
 from cachewright.model import EntryVerdict as Verdict
+from cachewright.storage.anchored import Directory
 
 PROBLEM, NOTICE = Severity.PROBLEM, Severity.NOTICE
 MISMATCH, DANGLING = FindingKind.POINTER_MISMATCH, FindingKind.DANGLING_LINK
@@ -162,7 +165,24 @@ def test_damaged_revisions_name_the_source(made: MadeUv) -> None:
     assert made.look().findings[0].explanation.startswith("other 2.0: ")
 
 
-def test_a_pointer_that_is_no_file_or_cannot_be_read(made: MadeUv) -> None:
+def test_what_may_not_be_read_is_told_and_not_called_damaged(made: MadeUv) -> None:
+    made.whole()
+    for name in (f"{made.stem()}.http", "simple-v27/pypi/toy.rkyv", "interpreter-v5/0/1.msgpack"):
+        made.write(name, b"").chmod(0)
+    with Directory.open(os.fsencode(made.cache)) as root:
+        tree, user = made.tree(root), os.geteuid()
+        os.seteuid(65534 if user == 0 else user)  # nobody
+        try:
+            found = list(Uv().read(root, tree, References()).findings())
+        finally:
+            os.seteuid(user)
+    assert {(one.kind, one.severity) for one in found} == {(FindingKind.UNREADABLE, NOTICE)}
+    assert len(found) == 3
+    assert all(one.repairs == () for one in found)
+    assert "could not be read (Permission denied) and was not judged" in found[0].explanation
+
+
+def test_a_pointer_that_is_no_file(made: MadeUv) -> None:
     made.whole()
     place = made.cache / f"{made.stem()}.http"
     place.unlink()

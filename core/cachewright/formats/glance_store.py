@@ -89,9 +89,18 @@ class StoreKnowledge(PartKnowledge):
                 continue
             folder, name = os.path.split(copy.path)
             if folder not in folders:
-                folders[folder] = os.path.realpath(folder) == self.root.path
+                folders[folder] = self._is_here(folder)
             if copy.active and (folders[folder] or self._seen_elsewhere(copy, name)):
                 yield name, copy
+
+    def _is_here(self, folder: bytes) -> bool:
+        """Whether a path leads to this directory, be it through links or another mount of it."""
+        try:
+            found = os.stat(folder)
+        except (OSError, ValueError):
+            return False
+        here = self.root.identity
+        return (found.st_dev, found.st_ino) == (here.device, here.inode)
 
     def _seen_elsewhere(self, copy: Copy, name: bytes) -> bool:
         """Whether the service sees this store's directory by another path, as from a container:

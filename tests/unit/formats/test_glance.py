@@ -176,6 +176,18 @@ def test_an_orphan_that_was_published_since_is_left_alone(glance: Made) -> None:
     assert path.exists()
 
 
+def test_without_its_records_nothing_is_moved(glance: Made) -> None:
+    paths = [glance.file("slow", glance.image()), glance.file("cache", NOBODY)]
+    with glance.opened() as bench:
+        plan = bench.plan()
+        assert len(plan.steps) == 2
+        glance.database.rename(glance.top / "elsewhere")
+        outcomes = bench.repair(plan, apply=True)
+    assert {one.result for one in outcomes} == {Result.REFUSED}
+    assert all("could not be read" in one.reason for one in outcomes)
+    assert all(path.exists() for path in paths)
+
+
 def test_young_orphans_and_such_with_a_lock_are_moved_only_by_typing(glance: Made) -> None:
     young, locked = glance.image(), glance.image()
     glance.file("slow", young, ago_s=5)
@@ -194,6 +206,7 @@ def test_what_is_written_without_a_row_is_busy(glance: Made, other: Second) -> N
         found = glance.at(bench.check(), "slow", image)
         assert not bench.plan().steps
     assert (found.kind, found.severity) == (FindingKind.BUSY_ENTRY, Severity.NOTICE)
+    assert not found.repairs
     assert [one.pid for one in found.holders] == [writer.pid]
 
 

@@ -9,7 +9,9 @@ import pytest
 from file_trees import Folder, Verdict, digest, line
 
 from cachewright.formats import checksums_claims, registry
+from cachewright.formats.base import Format
 from cachewright.formats.checksums import Checksums
+from cachewright.formats.handoff import Handoff
 from cachewright.formats.terraform import Terraform
 from cachewright.model import Confirm, FindingKind, Severity, StepKind
 from cachewright.storage.anchored import Directory
@@ -466,3 +468,22 @@ def test_directories_of_other_tools_and_our_own_are_not_entered(folder: Folder) 
     folder.put("a", b"a")
     folder.put("SHA256SUMS", line("a", b"a"))
     assert folder.look().verdicts == {"a": OK}
+
+
+@pytest.mark.parametrize("form", [Checksums(), Handoff()])
+def test_who_only_looks_at_locks_reads_no_list(
+    folder: Folder, form: Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks are looked at every second; a list may be long."""
+    folder.put("a", b"a")
+    folder.put("SHA256SUMS", line("a", b"a"))
+
+    def read(*_what: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Directory, "open_file", read)
+    with Folder(folder.path, form).read() as (_root, _tree, knowledge):
+        assert (knowledge.locks(), knowledge.leases(), knowledge.notes()) == ((), None, ())
+        assert knowledge.staging() == ()
+        with pytest.raises(AssertionError):
+            assert knowledge.entries

@@ -147,6 +147,11 @@ class Workbench(Bench):
         """Whether content can lie here, to be verified, or nothing but locks."""
         return any(rule.role is Role.ENTRY for rule in self._format.rules)
 
+    @property
+    def has_locks(self) -> bool:
+        """Whether any name here can be a lock's."""
+        return any(rule.role is Role.LOCK for rule in self._format.rules)
+
     def check(
         self, watcher: Watcher | None = None, cancel: CancelToken | None = None
     ) -> CheckResult:

@@ -210,7 +210,8 @@ class CompositeBench(Bench):
         """Every lock as it is now, by the records and by who has its files open."""
         self._refresh()
         former = (*(self.result.locks if self.result else ()), *self._leases.locks)
-        of_parts = (one for part in self._parts.values() for one in part.locks(decide=decide))
+        with_locks = (part for part in self._parts.values() if part.has_locks)
+        of_parts = (one for part in with_locks for one in part.locks(decide=decide))
         return (*self._look(former).locks, *of_parts)
 
     def notes(self) -> tuple[str, ...]:

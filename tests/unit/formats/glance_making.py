@@ -158,6 +158,12 @@ class Made:
         with self.opened(**said) as bench:
             return bench.check()
 
+    def only_lock(self, **said: Any) -> LockReport:
+        """The one lock, looked at without a check of what lies in the directories."""
+        with self.opened(**said) as bench:
+            (lock,) = bench.locks(decide=True)
+        return lock
+
     def at(self, result: CheckResult, place: str, name: str) -> Finding:
         path = os.fsencode(self.top / place / name)
         (found,) = [one for one in result.findings if one.path == path]

@@ -60,12 +60,12 @@ def test_a_lock_lasts_as_long_as_its_own_rule_says(
     glance.lock(image, ago_s, status)
     if status is not None:
         glance.file("slow", image, ago_s=ago_s)
-    assert only_lock(glance.check()).verdict is verdict
+    assert glance.only_lock().verdict is verdict
 
 
 def test_what_a_lock_says_of_itself(glance: Made, left: tuple[str, str]) -> None:
     image, task = left
-    lock = only_lock(glance.check())
+    lock = glance.only_lock()
     assert lock.id == task
     assert lock.path == glance.address + b"#import-lock/" + image.encode()
     assert lock.subject == "Import of an image"
@@ -81,7 +81,7 @@ def test_what_a_lock_says_of_itself(glance: Made, left: tuple[str, str]) -> None
 
 def test_nothing_here_proves_nothing(glance: Made) -> None:
     glance.lock(glance.image())
-    lock = only_lock(glance.check())
+    lock = glance.only_lock()
     assert lock.verdict is HoldVerdict.UNPROVEN
     assert "its owner may run on another computer" in lock.explanation
 
@@ -90,20 +90,20 @@ def test_files_from_before_the_lock_prove_nothing(glance: Made) -> None:
     image = glance.image()
     glance.lock(image)
     glance.file("staging", image, ago_s=2 * HOUR)
-    assert only_lock(glance.check()).verdict is HoldVerdict.UNPROVEN
+    assert glance.only_lock().verdict is HoldVerdict.UNPROVEN
 
 
 def test_a_copy_that_is_published_is_none_of_its_work(glance: Made) -> None:
     image = glance.published()
     glance.lock(image, stores=())
-    assert only_lock(glance.check()).verdict is HoldVerdict.UNPROVEN
+    assert glance.only_lock().verdict is HoldVerdict.UNPROVEN
 
 
 def test_a_file_that_grew_a_moment_ago_keeps_the_lock(glance: Made) -> None:
     image = glance.image()
     glance.lock(image)
     glance.file("slow", image, ago_s=1)
-    lock = only_lock(glance.check())
+    lock = glance.only_lock()
     assert lock.verdict is HoldVerdict.UNPROVEN
     assert "within the last seconds" in lock.explanation
 
@@ -128,14 +128,14 @@ def test_whoever_writes_to_a_deleted_staging_file_holds_it(
     path = glance.file("staging", left[0], ago_s=60.5 * MINUTE)
     other("f = open(sys.argv[1], 'r+b'); ready()", path)
     path.unlink()
-    assert only_lock(glance.check()).verdict is HoldVerdict.HELD
+    assert glance.only_lock().verdict is HoldVerdict.HELD
 
 
 def test_whoever_only_reads_a_copy_is_not_called_its_holder(
     glance: Made, left: tuple[str, str], other: Second
 ) -> None:
     other("f = open(sys.argv[1], 'rb'); ready()", glance.top / "slow" / left[0])
-    lock = only_lock(glance.check())
+    lock = glance.only_lock()
     # Where some process hides, the kernel cannot tell this reader from a writer.
     assert lock.verdict in {HoldVerdict.STALE, HoldVerdict.UNPROVEN}
     assert not lock.holders
@@ -262,7 +262,7 @@ def test_hostile_text_in_rows_is_shown_as_text(glance: Made) -> None:
     glance.lock(image)
     glance.sql("UPDATE task_info SET message = ?", "x" * 10_000 + "\n\x00")
     glance.sql("UPDATE task_info SET input = ?", "[" * 100_000)
-    lock = only_lock(glance.check())
+    lock = glance.only_lock()
     assert lock.subject == "Import of <img src=x>\\x1b[2J\\u202ereversed"
     assert len(lock.owner["Message"]) == 200
     assert json.dumps(dict(lock.owner))
@@ -272,7 +272,7 @@ def test_hostile_text_in_rows_is_shown_as_text(glance: Made) -> None:
 def test_without_the_directory_it_wrote_to_nothing_is_proven(glance: Made) -> None:
     stores = (("fast", os.fsencode(glance.top / "fast")),)
     directories = replace(glance.directories, stores=stores)
-    assert only_lock(glance.check(directories=directories)).verdict is HoldVerdict.UNPROVEN
+    assert glance.only_lock(directories=directories).verdict is HoldVerdict.UNPROVEN
 
 
 @pytest.mark.usefixtures("left")

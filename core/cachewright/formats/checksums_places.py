@@ -36,6 +36,10 @@ PAYLOAD: Final = b"data"
 MANIFEST: Final = re.compile(rb"(?P<tags>tag)?manifest-(?P<word>[A-Za-z0-9_-]+)\.txt")
 
 
+_LONGEST_PATH: Final = 1 << 16
+_LONGEST_NAME: Final = 255
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a name says of the list that it names: the algorithm, if it tells, and the name of
@@ -85,4 +89,6 @@ def resolved(directory: bytes, name: bytes) -> tuple[bytes, str]:
             parts.append(one)
     if name.endswith(b"/") or not parts or name == b"-":
         return b"", "names no file"
+    if len(name) > _LONGEST_PATH or max(map(len, parts)) > _LONGEST_NAME:
+        return b"", "has a name that is longer than any file's"
     return b"/".join(parts), ""

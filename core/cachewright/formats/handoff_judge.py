@@ -68,7 +68,14 @@ def judge(case: digests.Case, signs: Signs) -> Judgement:
         return _written(case, signs)
     if reasons:
         return _incomplete(case, signs, reasons, by_digest, alone)
-    return bad or _unverifiable(case, signs)
+    return _unverifiable(case, signs) if bad is None else _with_word_on_size(bad)
+
+
+def _with_word_on_size(bad: Judgement) -> Judgement:
+    why = f"{bad.why} {words.SIZE_SAYS_NOTHING}"
+    return replace(
+        bad, why=why, findings=tuple(replace(one, explanation=why) for one in bad.findings)
+    )
 
 
 def _written(case: digests.Case, signs: Signs) -> Judgement:
@@ -211,7 +218,7 @@ def _unverifiable(case: digests.Case, signs: Signs) -> Judgement:
     else:
         said.append("No digest of it is recorded here, so nothing vouches for it.")
     said += [words.promise(one, older=one in signs.older) for one in signs.markers]
-    if signs.temporary is not None:
+    if signs.temporary is not None and signs.temporary.likely:
         said.append(words.unfinished_name(signs.temporary, final_is_there=signs.final_is_there))
     if signs.filling is None or signs.filling.unknown:
         said.append("" if signs.filling is None else signs.filling.unknown)

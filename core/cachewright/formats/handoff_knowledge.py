@@ -113,7 +113,9 @@ class HandoffKnowledge(Knowledge):
         return (*self._claims.sources(entry.relative), *of_final)
 
     def while_written(self, entry: Entry) -> str:
-        return handoff_words.while_written(self._filling(entry), temporary(entry.relative))
+        found = temporary(entry.relative)
+        told = found if found is not None and found.likely else None
+        return handoff_words.while_written(self._filling(entry), told)
 
     def judge(self, entry: Entry, seen: Verification) -> Judgement:
         case = Case(

@@ -16,12 +16,13 @@ MARKER_LIMIT: Final = 4096
 class Temporary:
     """A name of an unfinished file: who gives such names, and the path that it is to have when
     it is finished.  ``certain``: in a hand-over folder, nothing else has names of this shape;
-    ``telling``: nowhere."""
+    ``telling``: nowhere.  ``likely``: it is worth to be mentioned even where neither holds."""
 
     writer: str
     final: bytes
     certain: bool = True
     telling: bool = True
+    likely: bool = True
 
 
 _SUFFIXES: Final = {
@@ -98,11 +99,11 @@ def temporary(relative: bytes) -> Temporary | None:
         suffix = found["suffix"]
         final = joined(directory, found["final"])
         return Temporary(_SUFFIXES[suffix], final, telling=suffix not in _TOO_PLAIN)
-    if (found := _RANDOM.fullmatch(name)) and not found["random"].isdigit():
-        # A mix of small and capital letters; a short hash or a serial number has none.
+    if found := _RANDOM.fullmatch(name):
+        # A mix of small and capital letters; a short hash has none, and a date no letters.
         mixed = found["random"].lower() != found["random"] != found["random"].upper()
-        writer = "boto3 or the AWS command line"
-        return Temporary(writer, joined(directory, found["final"]), mixed, mixed)
+        writer, likely = "boto3 or the AWS command line", not found["random"].isdigit()
+        return Temporary(writer, joined(directory, found["final"]), mixed, mixed, likely)
     if (found := _RSYNC.fullmatch(name)) and not found["random"].islower():
         certain = not found["random"].isdigit()
         return Temporary("rsync", joined(directory, found["final"]), certain, certain)

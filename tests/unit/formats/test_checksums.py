@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from file_trees import Folder, Verdict, digest, line
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cachewright.formats import checksums_claims, registry
 from cachewright.formats.base import Format
@@ -210,6 +212,8 @@ HOSTILE = {
     "odd length": ("abcdef0123456789ab  a", "has a digest that is none of SHA-256"),
     "no name": (digest(b"x"), "has a digest without a name"),
     "prose": ("see the manual", "is no checksum line"),
+    "too long": (f"{digest(b'x')}  {'x' * 300}", "longer than any file's"),
+    "far too long": (f"{digest(b'x')}  {'x/' * 100_000}y", "longer than any file's"),
     "twice otherwise": (line("a", b"other").strip(), "with another digest"),
     "not utf-8": (f"{digest(b'x')}  /\udcff\udcfe", "has an absolute path"),
 }
@@ -487,3 +491,35 @@ def test_who_only_looks_at_locks_reads_no_list(
         assert knowledge.staging() == ()
         with pytest.raises(AssertionError):
             assert knowledge.entries
+
+
+_PARTS = st.sampled_from(
+    [digest(b"a"), digest(b"a", "md5"), "  ", " *", "a", "b/c", "../", "/", "\n", "\r\n", "\\",
+     "SHA256 (", ") = ", "\x1b[2J", "\ufeff", "#", "bagit", "manifest"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    texts=st.lists(st.lists(_PARTS, max_size=14).map("".join), min_size=4, max_size=4),
+    raw=st.binary(max_size=40),
+)
+def test_no_lists_make_a_check_fail(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], raw: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzzed lists"
+    path.mkdir(exist_ok=True)
+    folder = Folder(path, Checksums())
+    folder.put("a", b"a")
+    folder.put("b/c", b"c")
+    folder.put("bagit.txt", "BagIt-Version: 1.0\n")
+    for name, text in zip(["SHA256SUMS", "b/MD5SUMS", "a.sha256", "fetch.txt"], texts, strict=True):
+        folder.put(name, text)
+    folder.put("manifest-sha256.txt", raw + texts[0].encode())
+    looked = folder.look()
+    assert looked.verdicts.keys() >= {"a", "b/c"}
+    for one in looked.findings:
+        assert display(one.explanation) == one.explanation
+        assert display(one.subject) == one.subject
+        assert one.path.startswith(os.fsencode(folder.path))
+        assert b".." not in one.path.split(b"/")

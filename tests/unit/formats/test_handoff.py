@@ -93,12 +93,21 @@ def test_names_that_say_nothing_of_the_kind(folder: Folder, name: str) -> None:
     assert found is None or not found.certain
 
 
-def test_a_doubtful_name_counts_where_its_final_one_is_recorded(folder: Folder) -> None:
-    folder.put("data.bin.deadbeef", b"half")
+@pytest.mark.parametrize("name", ["data.bin.deadbeef", "data.bin.20261121"])
+def test_a_doubtful_name_counts_where_its_final_one_is_recorded(folder: Folder, name: str) -> None:
+    folder.put(name, b"half")
     folder.put("data.bin.sha256", digest(b"half and half"))
     looked = folder.look()
-    assert looked.verdicts == {"data.bin.deadbeef": INCOMPLETE}
-    assert "looks like a name that boto3" in looked.why("data.bin.deadbeef")
+    assert looked.verdicts == {name: INCOMPLETE}
+    assert "looks like a name that boto3" in looked.why(name)
+
+
+def test_a_date_is_not_even_mentioned_as_an_unfinished_name(folder: Folder) -> None:
+    folder.put("log.20261121", b"whole")
+    folder.put("log.deadbeef", b"whole")
+    looked = folder.look()
+    assert "boto3" not in looked.why("log.20261121")
+    assert "looks like a name that boto3" in looked.why("log.deadbeef")
 
 
 def test_an_unfinished_file_is_an_entry_with_the_name_that_a_person_knows(folder: Folder) -> None:
@@ -164,7 +173,9 @@ def test_a_digest_decides_for_and_against(folder: Folder) -> None:
     folder.put("bad.sha256", digest(b"good"))
     looked = folder.look()
     assert looked.verdicts == {"good": OK, "bad": CORRUPT}
-    assert looked.one(FindingKind.CORRUPT_ENTRY).repairs[-1].confirm is Confirm.TYPED
+    finding = looked.one(FindingKind.CORRUPT_ENTRY)
+    assert finding.repairs[-1].confirm is Confirm.TYPED
+    assert NOT_BELIEVED in finding.explanation
 
 
 def test_a_finished_file_that_was_never_renamed(folder: Folder) -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -197,6 +198,55 @@ def test_a_publication_that_fails_leaves_nothing_behind(
     assert place.read_bytes() == b"bad"
     assert (place.stat().st_ino, place.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert os.listdir(tmp_path / ".cachewright-quarantine") == ["lock"]
+
+
+KILLED = """
+import os, signal, sys
+from cachewright.repair import publication
+from cachewright.workbench import Options, Workbench
+root, source, count = os.fsencode(sys.argv[1]), os.fsencode(sys.argv[2]), int(sys.argv[3])
+left = [count]
+def killing(real):
+    def act(*what):
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*what)
+    return act
+publication.rename_noreplace = killing(publication.rename_noreplace)
+publication.exchange = killing(publication.exchange)
+with Workbench.open(root, options=Options(sources=(source,), settle_s=0.0)) as bench:
+    bench.check()
+    bench.repair(bench.plan(), apply=True)
+print(count - left[0])
+"""
+
+
+@pytest.mark.parametrize("point", range(1, 6))
+def test_killed_before_any_rename_the_file_is_the_whole_old_or_the_whole_new_one(
+    tmp_path: Path, point: int
+) -> None:
+    for name, content in (("tree", b"bad"), ("copy", b"good" * 5000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_bytes(content)
+    listed = subprocess.run(
+        ["sha256sum", "a"], cwd=tmp_path / "copy", capture_output=True, check=True
+    )
+    (tmp_path / "tree/SHA256SUMS").write_bytes(listed.stdout)
+    command = [sys.executable, "-c", KILLED, tmp_path / "tree", tmp_path / "copy", str(point)]
+    said = subprocess.run(command, capture_output=True, check=False)
+    now = (tmp_path / "tree/a").read_bytes()
+    if point == 5:
+        assert (said.returncode, said.stdout) == (0, b"4\n"), "there are four renames in all"
+    else:
+        assert said.returncode == -signal.SIGKILL
+    assert now == (b"bad" if point <= 3 else b"good" * 5000)
+    kept = [
+        one.read_bytes()
+        for one in (tmp_path / ".cachewright-quarantine").rglob("*/*")
+        if one.is_file()
+    ]
+    assert (b"bad" in kept) == (point > 3), "the old one is never lost"
 
 
 def test_publishing_by_name(tree: Path, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class Records:
     def _outside(self, one: Reference) -> Finding:
         words = (
             f"{of_reference(one)}: its link leads to {display(one.outside or b'')}, which is no "
-            "archive of this cache. uv would use whatever lies there; it was not looked at."
+            "archive of this cache. uv may use whatever lies there; it was not looked at."
         )
         kind, verdict = FindingKind.POINTER_MISMATCH, EntryVerdict.CORRUPT
         return self._finding(kind, one.stem, words, verdict=verdict, why=_MADE_AGAIN)

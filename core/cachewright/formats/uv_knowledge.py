@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cachewright.errors import CachewrightError
+from cachewright.errors import CachewrightError, TooLarge
 from cachewright.formats.base import (
     Entry,
     Expected,
@@ -167,6 +167,8 @@ class UvKnowledge(Knowledge):
         """The RECORD's bytes, which must be those that were hashed."""
         try:
             content = self._root.read(entry.relative + b"/" + place, LIMIT)
+        except TooLarge:
+            raise RecordDamaged("it is far larger than that of any wheel") from None
         except (CachewrightError, OSError) as error:
             raise RecordDamaged(f"it cannot be read ({error})") from None
         if hashlib.sha256(content).hexdigest() != seen.files[place].values.get("sha256"):

@@ -168,7 +168,7 @@ def test_a_huge_record_is_not_read(made: MadeUv) -> None:
     os.truncate(made.whole() / RECORD, 64 << 20)
     looked = made.look()
     assert looked.problems == [FindingKind.DAMAGED_METADATA]
-    assert "is larger than" in looked.finding.explanation
+    assert "is far larger than that of any wheel" in looked.finding.explanation
 
 
 def test_a_record_that_was_cut(made: MadeUv) -> None:

@@ -119,6 +119,16 @@ def test_an_unfinished_file_is_an_entry_with_the_name_that_a_person_knows(folder
     assert entry.subtitle == "in · unfinished: data.bin.6eF3aB12"
 
 
+def test_records_of_the_finished_name_speak_of_the_unfinished_file_too(folder: Folder) -> None:
+    folder.put("data.bin.part", b"half")
+    folder.put("other", b"o")
+    folder.put("data.bin.sha256", digest(b"whole"))
+    folder.put("SHA256SUMS", line("other", b"o"))
+    with folder.read() as (_root, _tree, knowledge):
+        records = {one.name: [*knowledge.records(one)] for one in knowledge.entries}
+    assert records == {"data.bin.part": [b"data.bin.sha256"], "other": [b"SHA256SUMS"]}
+
+
 def test_what_is_offered_for_an_unfinished_file_must_be_typed(folder: Folder) -> None:
     folder.put("data.bin.part", b"half")
     (offer,) = folder.look().one(FindingKind.INCOMPLETE_ENTRY).repairs

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from file_trees import Folder, Verdict, digest
 
-from cachewright.formats import handoff_holes
+from cachewright.formats import handoff_holes, handoff_knowledge
 from cachewright.formats.handoff import Handoff
 from cachewright.formats.handoff_holes import Filling, filling, look, range_words, size_words
+from cachewright.locks.filesystems import FilesystemFacts
 from cachewright.model import FindingKind, Says
 from cachewright.storage.anchored import Directory
 
@@ -194,6 +195,18 @@ def test_that_nobody_writes_is_evidence(folder: Folder) -> None:
     (said,) = (one for one in finding.evidence if one.fact == "writers")
     assert said.says is Says.DEAD
     assert "nobody on this computer is writing to it" in finding.explanation
+
+
+def test_of_a_file_system_with_a_server_behind_it_the_kernel_is_not_asked(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = FilesystemFacts("nfs4", local=False, exported=False, why="It lies on nfs4.")
+    monkeypatch.setattr(handoff_knowledge.filesystems, "facts", lambda _root: far)
+    folder.put("data.bin.part", b"half")
+    finding = folder.look().one(FindingKind.INCOMPLETE_ENTRY)
+    (said,) = (one for one in finding.evidence if one.fact == "writers")
+    assert said.says is Says.UNKNOWN
+    assert "nobody who could be inspected is writing to it" in finding.explanation
 
 
 def test_what_is_told_while_somebody_writes(folder: Folder) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cachewright.hashing.wire import Kind
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import CancelToken, no_progress
 from cachewright.storage.anchored import Directory
@@ -59,20 +60,32 @@ def test_what_changed_or_went_concerns_no_other(at: Path, root: Directory) -> No
     assert found[b"same"].files
 
 
+@pytest.fixture
+def frames(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What is sent to workers, in order."""
+    sent: list[bytes] = []
+    send = Worker.send
+
+    def counted(self: Worker[object], frame: bytes, *more: object) -> None:
+        sent.append(frame)
+        send(self, frame, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Worker, "send", counted)
+    return sent
+
+
 def test_hundreds_of_them_go_to_the_workers_together(
-    at: Path, root: Directory, monkeypatch: pytest.MonkeyPatch
+    at: Path, root: Directory, frames: list[bytes]
 ) -> None:
     for number in range(600):
         (at / f"f{number}").write_bytes(b"%d" % number)
-    frames: list[object] = []
-    send = Worker.send
-
-    def counted(self: Worker[object], *what: object) -> None:
-        frames.append(what)
-        send(self, *what)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Worker, "send", counted)
     found = verified(root)
     assert len(found) == 600
     assert all(one.files for one in found.values())
     assert len(frames) < 60
+
+
+def test_a_big_one_is_no_work_for_a_worker(at: Path, root: Directory, frames: list[bytes]) -> None:
+    (at / "big").write_bytes(bytes(MEBI + 1))
+    assert verified(root)[b"big"].files
+    assert not [one for one in frames if one[0] == Kind.HASH]

@@ -115,7 +115,8 @@ def test_copies_of_deleted_images_and_elsewhere_are_not_missed(glance: Made) -> 
     gone = glance.image(deleted=1)
     glance.location(gone)
     glance.location(glance.image(), value="rbd://pool/image")
-    glance.location(glance.image(), value="file:///elsewhere/x")
+    far = glance.image()
+    glance.location(far, value=f"file:///elsewhere/{far}")
     glance.location(glance.image(), deleted=1)
     assert not glance.check().findings
 
@@ -125,6 +126,19 @@ def test_a_store_behind_a_link_is_the_same_store(glance: Made) -> None:
     (glance.top / "way").symlink_to(glance.top / "fast")
     glance.sql("UPDATE image_locations SET value = ?", f"file://{glance.top}/way/{image}")
     assert only_entry(glance.check()).verdict is EntryVerdict.OK
+
+
+def test_a_store_that_the_service_sees_by_another_path_holds_its_copies(glance: Made) -> None:
+    image = glance.published()
+    glance.sql("UPDATE image_locations SET value = ?", f"file:///only/in/a/container/{image}")
+    result = glance.check()
+    assert only_entry(result).name == f"fast/{image}"
+    assert not result.findings
+    there = glance.top / "there"
+    there.mkdir()
+    (there / image).write_bytes(CONTENT)
+    glance.sql("UPDATE image_locations SET value = ?", f"file://{there}/{image}")
+    assert glance.at(glance.check(), "fast", image).kind is FindingKind.ORPHAN
 
 
 def test_an_encrypted_place_is_known_by_its_store(glance: Made) -> None:

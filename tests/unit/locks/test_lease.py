@@ -16,7 +16,7 @@ from cachewright.holders.sightings import Sighting
 from cachewright.locks import lease
 from cachewright.locks.lease import Watch, judge
 from cachewright.locks.store import Stored
-from cachewright.model import Claim, Holder, HoldVerdict, LockKind, LockReport, Says
+from cachewright.model import Claim, Evidence, Holder, HoldVerdict, LockKind, LockReport, Says
 
 NS = 1_000_000_000
 NOW = time.time_ns()
@@ -211,3 +211,24 @@ def test_every_lease_of_a_store_is_judged(tmp_path: Path) -> None:
     assert found is not None
     assert found[1].fingerprint == report.fingerprint
     assert lease.look_again(store, "b") is None
+
+
+@pytest.mark.parametrize("says", [Says.ALIVE, Says.DEAD, Says.UNKNOWN])
+def test_what_is_seen_of_an_unnamed_owner_takes_the_place_of_its_identity(says: Says) -> None:
+    seen = Evidence("owner", says, "Seen here.")
+    nameless = claim(machine="", boot_id="", pid_namespace=0, pid=0, start_ticks=0)
+    watch = Watch(proof=lambda _claim: seen)
+    verdict = {
+        Says.ALIVE: HoldVerdict.HELD,
+        Says.DEAD: HoldVerdict.STALE,
+        Says.UNKNOWN: HoldVerdict.UNPROVEN,
+    }[says]
+    assert judge(Store(nameless), STORED, watch).verdict is verdict  # type: ignore[arg-type]
+    nothing = Watch(proof=lambda _claim: None)
+    assert judge(Store(nameless), STORED, nothing).verdict is HoldVerdict.UNPROVEN  # type: ignore[arg-type]
+
+
+def test_an_owner_that_names_itself_is_looked_for_itself() -> None:
+    seen = Evidence("owner", Says.ALIVE, "Seen here.")
+    watch = Watch(machine=GONE, proof=lambda _claim: seen)  # type: ignore[arg-type]
+    assert judge(Store(claim()), STORED, watch).verdict is HoldVerdict.STALE  # type: ignore[arg-type]

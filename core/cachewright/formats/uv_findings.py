@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
 
+_ARCHIVE_DEPTH: Final = 2
+_CHECKOUT_DEPTH: Final = 4
 _CHECKOUT: Final = re.compile(rb"git-v[0-9]+/checkouts/[^/]+/[^/]+")
 
 _ANEW: Final = (
@@ -49,6 +51,7 @@ class Records:
         self._references = references
         self._entries = entries
         self._archives = {entry.relative for entry in entries}
+        self._damaged_stems = {os.path.splitext(one.relative)[0] for one in references.damaged}
 
     def findings(self, answers: Iterable[Damage]) -> Iterator[Finding]:
         """``answers``: what else cannot be read, and only has to be asked for again."""
@@ -167,23 +170,18 @@ class Records:
     def _alone(self, one: Reference) -> Iterator[Finding]:
         """A link without pointer is not used, a pointer without link does not protect."""
         kind, severity = FindingKind.POINTER_MISMATCH, Severity.NOTICE
-        damaged = any(each.relative.startswith(one.stem + b".") for each in self.damaged)
         if one.link is None and one.outside is None:
             words = (
                 f"{of_reference(one)}: it has a pointer but no link. uv installs from it, but "
                 "uv cache prune would take its archive away."
             )
             yield self._finding(kind, min(one.pointers), words, severity=severity)
-        elif not one.pointers and not damaged:
+        elif not one.pointers and one.stem not in self._damaged_stems:
             words = (
                 f"{of_reference(one)}: it has a link but no pointer, so uv does not use it and "
                 "fetches the wheel again."
             )
             yield self._finding(kind, one.stem, words, severity=severity)
-
-    @property
-    def damaged(self) -> Sequence[Damage]:
-        return self._references.damaged
 
     def _orphans(self) -> Iterator[Finding]:
         """Unpacked and never linked, or left behind by a newer download."""
@@ -205,8 +203,7 @@ class Records:
 
     def _no_directories(self) -> Iterator[Finding]:
         """A file or a link that has the name of an archive."""
-        for row in self._tree.rows_with_role(Role.METADATA).tolist():
-            relative = self._tree.path(row)
+        for row, relative in self._records_at(_ARCHIVE_DEPTH):
             if not ARCHIVE.fullmatch(relative):
                 continue
             is_link = stat.S_ISLNK(int(self._tree.mode[row]))
@@ -222,8 +219,7 @@ class Records:
 
     def _checkouts(self) -> Iterator[Finding]:
         """A checkout is done once ``NAME.ok`` lies beside it."""
-        for row in self._tree.rows_with_role(Role.METADATA).tolist():
-            relative = self._tree.path(row)
+        for row, relative in self._records_at(_CHECKOUT_DEPTH):
             if not self._tree.is_directory(row) or not _CHECKOUT.fullmatch(relative):
                 continue
             if self._tree.find(relative + b".ok") is None:
@@ -235,6 +231,11 @@ class Records:
                 yield self._finding(
                     kind, relative, words, severity=Severity.NOTICE, why=_MADE_AGAIN
                 )
+
+    def _records_at(self, depth: int) -> Iterator[tuple[int, bytes]]:
+        rows = self._tree.rows_with_role(Role.METADATA)
+        for row in rows[self._tree.depth[rows] == depth].tolist():
+            yield row, self._tree.path(row)
 
 
 def _id(archive: bytes) -> str:

@@ -64,6 +64,7 @@ class UvKnowledge(Knowledge):
         self._cancel = cancel
         self._believed: dict[bytes, list[Copy]] = {}
         self._wanted: frozenset[str] | None = None
+        self._told: tuple[Finding, ...] | None = None
         self._references = References(root, tree)
         self._forms: dict[bytes, Form] = {}
         self.entries = self._read_entries()
@@ -259,8 +260,10 @@ class UvKnowledge(Knowledge):
     def findings(self) -> Iterable[Finding]:
         """About links, pointers and archives as such, and sources that could not be used."""
         yield from self._sources.findings
-        records = Records(self._root, self._tree, self._references, self.entries)
-        yield from records.findings(damaged_answers(self._root, self._tree))
+        if self._told is None:
+            records = Records(self._root, self._tree, self._references, self.entries)
+            self._told = tuple(records.findings(damaged_answers(self._root, self._tree)))
+        yield from self._told
 
 
 def _entry(relative: bytes, row: int, named: Called, *, unique: bool) -> Entry:

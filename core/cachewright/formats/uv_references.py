@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 import re
 import stat
@@ -115,8 +116,9 @@ class References:
         at = stem if suffix in _KNOWN_SUFFIXES else relative
         folder, name = os.path.split(relative)
         if name in _REVISIONS:
-            built = (one for one in self.all if one.stem.startswith(folder + b"/"))
-            return next(built, Reference(at))
+            inside = bisect.bisect_left(self.all, folder + b"/", key=lambda one: one.stem)
+            built = self.all[inside : inside + 1]
+            return next((one for one in built if one.stem.startswith(folder + b"/")), Reference(at))
         return self._stems.get(at) or Reference(at)
 
     def pointers(self, archive: bytes) -> Iterator[tuple[bytes, Pointer]]:

@@ -27,8 +27,8 @@ from cachewright.model import (
 from cachewright.text import display
 
 _WRITER_ELSEWHERE: Final = (
-    "Its writer may run on another computer, where it does not show, so the name must be typed. "
-    "It can be put back from quarantine."
+    "Its writer may run on another computer, where it does not show, or open it anew for each "
+    "part, so the name must be typed. It can be put back from quarantine."
 )
 
 
@@ -39,7 +39,7 @@ class Signs:
     ``temporary`` is what its name tells.  ``of_final`` are the claims about the name that it is
     to get.  ``control`` is a writer's own note beside it that it is not finished, with the
     writer's name.  ``markers`` promise that it is; ``older`` are those the file outlived.
-    ``no_writer`` asks the kernel, when called, whether nobody on this computer has it open for
+    ``young``: it changed a short while ago.  ``no_writer`` asks the kernel, when called, whether nobody on this computer has it open for
     writing; None where it cannot tell.
     """
 
@@ -51,6 +51,7 @@ class Signs:
     control: tuple[bytes, str] | None = None
     markers: tuple[bytes, ...] = ()
     older: tuple[bytes, ...] = ()
+    young: bool = False
 
 
 def judge(case: digests.Case, signs: Signs) -> Judgement:
@@ -143,6 +144,8 @@ def _incomplete(
         said.append(filling.unknown)
     elif _only_holes(signs, reasons) and by_digest is None:
         said.append("Nothing records whether it is meant to have zeros there.")
+    if signs.young:
+        said.append(words.YOUNG)
     said += [f"{display(one)} promises otherwise, and is not believed." for one in signs.markers]
     said.append(words.SIZE_SAYS_NOTHING)
     explanation = words.joined_words(said)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
     from cachewright.storage.anchored import Directory
 
+_YOUNG_NS: Final = 600 * 1_000_000_000
+
 
 class HandoffKnowledge(Knowledge):
     """Joins the inventory with sidecars, manifests, markers and writers' notes.
@@ -59,6 +62,7 @@ class HandoffKnowledge(Knowledge):
         self._names = Names(root, tree)
         self._filesystem = filesystems.facts(root)
         self._fillings: dict[int, Filling | None] = {}
+        self._read_ns = time.time_ns()
 
     @cached_property
     def _records(self) -> Records:
@@ -142,6 +146,7 @@ class HandoffKnowledge(Knowledge):
             control=self._records.controls.get(path),
             markers=tuple(one for one, _row in markers),
             older=tuple(older),
+            young=self._read_ns - changed < _YOUNG_NS,
         )
 
     def _no_writer(self, entry: Entry) -> bool | None:

@@ -19,6 +19,13 @@ SIZE_SAYS_NOTHING: Final = (
 )
 
 
+YOUNG: Final = (
+    "It changed within the last ten minutes: a writer that opens it anew for each part may still "
+    "be at it."
+)
+"""Age proves nothing, but may make somebody wait (DESIGN 6.2)."""
+
+
 def unfinished_name(found: Temporary, *, final_is_there: bool) -> str:
     """What a temporary name tells."""
     final = display(found.final)
@@ -66,7 +73,7 @@ def range_evidence(filling: Filling) -> tuple[Evidence, ...]:
 def gone(alone: bool | None) -> str:
     """That nobody goes on with an unfinished file, and how sure that is."""
     who = "nobody on this computer" if alone else "nobody who could be inspected"
-    return f"It is not whole, and {who} is writing to it."
+    return f"It is not whole, and {who} has it open for writing."
 
 
 def writer_evidence(alone: bool | None) -> Evidence:

@@ -129,6 +129,14 @@ def test_records_of_the_finished_name_speak_of_the_unfinished_file_too(folder: F
     assert records == {"data.bin.part": [b"data.bin.sha256"], "other": [b"SHA256SUMS"]}
 
 
+def test_what_changed_a_short_while_ago_may_still_have_a_writer(folder: Folder) -> None:
+    """boto3's process pool opens the file for each part that has come, and closes it again."""
+    place = folder.put("data.bin.part", b"half")
+    assert "may still be at it" in folder.look().why("data.bin.part")
+    os.utime(place, (1000, 1000))
+    assert "may still be at it" not in folder.look().why("data.bin.part")
+
+
 def test_what_is_offered_for_an_unfinished_file_must_be_typed(folder: Folder) -> None:
     folder.put("data.bin.part", b"half")
     (offer,) = folder.look().one(FindingKind.INCOMPLETE_ENTRY).repairs

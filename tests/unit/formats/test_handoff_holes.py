@@ -194,7 +194,7 @@ def test_that_nobody_writes_is_evidence(folder: Folder) -> None:
     finding = folder.look().one(FindingKind.INCOMPLETE_ENTRY)
     (said,) = (one for one in finding.evidence if one.fact == "writers")
     assert said.says is Says.DEAD
-    assert "nobody on this computer is writing to it" in finding.explanation
+    assert "nobody on this computer has it open for writing" in finding.explanation
 
 
 def test_of_a_file_system_with_a_server_behind_it_the_kernel_is_not_asked(
@@ -206,7 +206,7 @@ def test_of_a_file_system_with_a_server_behind_it_the_kernel_is_not_asked(
     finding = folder.look().one(FindingKind.INCOMPLETE_ENTRY)
     (said,) = (one for one in finding.evidence if one.fact == "writers")
     assert said.says is Says.UNKNOWN
-    assert "nobody who could be inspected is writing to it" in finding.explanation
+    assert "nobody who could be inspected has it open for writing" in finding.explanation
 
 
 def test_what_is_told_while_somebody_writes(folder: Folder) -> None:

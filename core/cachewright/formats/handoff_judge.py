@@ -39,8 +39,8 @@ class Signs:
     ``temporary`` is what its name tells.  ``of_final`` are the claims about the name that it is
     to get.  ``control`` is a writer's own note beside it that it is not finished, with the
     writer's name.  ``markers`` promise that it is; ``older`` are those the file outlived.
-    ``young``: it changed a short while ago.  ``no_writer`` asks the kernel, when called, whether nobody on this computer has it open for
-    writing; None where it cannot tell.
+    ``young``: it changed a short while ago.  ``no_writer`` asks the kernel, when called, whether
+    nobody on this computer has it open for writing; None where it cannot tell.
     """
 
     filling: Filling | None

@@ -7,7 +7,7 @@ address of its database with the directories named beside it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from cachewright.errors import AddressInvalid, CachewrightError, StoreUnreadable
@@ -21,6 +21,7 @@ from cachewright.formats.glance_config import (
 )
 from cachewright.formats.glance_image_cache import ImageCacheFormat
 from cachewright.formats.glance_locks import ImportLocks
+from cachewright.formats.glance_parts import IMAGE
 from cachewright.formats.glance_records import Records
 from cachewright.formats.glance_staging import StagingFormat
 from cachewright.formats.glance_store import StoreFormat
@@ -135,6 +136,7 @@ class GlanceSpread(Spread):
         self._settings = settings
         self._access = asked.access
         self.records = Records(why_not="it was not asked yet")
+        self._locked = self.records
         self._database = self._opened(asked)
         self.parts = tuple(self._parts())
 
@@ -158,35 +160,47 @@ class GlanceSpread(Spread):
             yield Part("image-cache", settings.image_cache, ImageCacheFormat(self))
 
     def refresh(self) -> Gap | None:
-        if self._database is None:
-            why = "the configuration names no database ([database] connection)"
-            self.records = Records(why_not=why)
-            return Gap(self.root, why)
         from cachewright.formats.glance_rows import read_records, take_part
 
-        try:
+        def read(database: Database) -> Records:
             # Whether it answers at all shows soon; a million rows may take longer than that.
-            self._database.read(take_part)
-            self.records = self._database.read(read_records, times=_WHOLE)
+            database.read(take_part)
+            return database.read(read_records, times=_WHOLE)
+
+        self.records, gap = self._read(read)
+        self._locked = self.records
+        return gap
+
+    def refresh_leases(self) -> Gap | None:
+        from cachewright.formats.glance_rows import read_lock_records
+
+        self._locked, gap = self._read(lambda database: database.read(read_lock_records))
+        return gap
+
+    def _read(self, read: Callable[[Database], Records]) -> tuple[Records, Gap | None]:
+        if self._database is None:
+            why = "the configuration names no database ([database] connection)"
+            return Records(why_not=why), Gap(self.root, why)
+        try:
+            return read(self._database), None
         except CachewrightError as error:
             why = error.values.get("reason", str(error))
-            self.records = Records(why_not=why)
-            return Gap(self.source, why)
-        return None
+            return Records(why_not=why), Gap(self.source, why)
 
     def leases(self) -> LockStore | None:
         return ImportLocks(self._database) if self._database else None
 
     def work(self, claim: Claim) -> Work:
         image = claim.owner.get("Image", "")
-        lock = self.records.locks.get(image)
+        known = self._locked
+        lock = known.locks.get(image)
         if lock is None or lock.task != claim.id:
             return Work()
         # Whether it may still be written is told by how long such a lock lasts.
         why = "Its task was never written or is purged, and none is begun before it is."
         never = why if lock.status is None else ""
-        wanted = {*lock.stores, *self.records.to_stores.get(image, ())}
-        has = {one.store for one in self.records.of_image.get(image, ()) if one.active}
+        wanted = {*lock.stores, *known.to_stores.get(image, ())}
+        has = {one.store for one in known.of_image.get(image, ()) if one.active}
         name = image.encode("utf-8", "surrogateescape")
         stores = [
             os.path.join(one.path, name)
@@ -199,6 +213,8 @@ class GlanceSpread(Spread):
 
     def _files_of(self, image: str) -> Sequence[bytes]:
         name = image.encode("utf-8", "surrogateescape")
+        if IMAGE.fullmatch(name) is None:
+            return ()  # nothing that the service makes is called so
         staging = (self._settings.staging,) if self._settings.staging else ()
         folders = (*(one.path for one in self._settings.stores), *staging)
         return [os.path.join(folder, name) for folder in folders]

@@ -108,7 +108,6 @@ class Records:
     copies: Sequence[Copy] = ()
     locks: Mapping[str, ImportLock] = field(default_factory=dict)
     to_stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    stage_hosts: Mapping[str, str] = field(default_factory=dict)
     why_not: str = ""
     read_ns: int = field(default_factory=time.time_ns)
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 LOCK: Final = "os_glance_import_task"
 _TO_STORES: Final = "os_glance_importing_to_stores"
-_STAGE_HOST: Final = "os_glance_stage_host"
 
 IMAGES: Final = table(
     "images",
@@ -108,14 +107,27 @@ def read_records(connection: Connection) -> Records:
     """All that is wanted, in the transaction that the connection is in."""
     images = {one.id: one for one in map(_image, connection.execute(select(IMAGES)))}
     copies = tuple(map(_copy, connection.execute(select(LOCATIONS))))
-    locks = {one.image: one for one in map(lock_of, connection.execute(locks_query()))}
-    return Records(
-        images,
-        copies,
-        locks,
-        {image: _listed(value) for image, value in _properties(connection, _TO_STORES).items()},
-        _properties(connection, _STAGE_HOST),
+    return Records(images, copies, _locks(connection), _to_stores(connection))
+
+
+def read_lock_records(connection: Connection) -> Records:
+    """Only what speaks of import locks: no images, and the copies of those that are locked."""
+    locked = select(PROPERTIES.c.image_id).where(
+        PROPERTIES.c.name == LOCK, PROPERTIES.c.deleted == false()
     )
+    theirs = select(LOCATIONS).where(LOCATIONS.c.image_id.in_(locked))
+    copies = tuple(map(_copy, connection.execute(theirs)))
+    return Records({}, copies, _locks(connection), _to_stores(connection))
+
+
+def _locks(connection: Connection) -> dict[str, ImportLock]:
+    return {one.image: one for one in map(lock_of, connection.execute(locks_query()))}
+
+
+def _to_stores(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """The stores that an import has still to write to, by image."""
+    found = _properties(connection, _TO_STORES)
+    return {image: _listed(value) for image, value in found.items()}
 
 
 def _properties(connection: Connection, name: str) -> dict[str, str]:

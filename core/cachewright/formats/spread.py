@@ -65,6 +65,10 @@ class Spread(ABC):
         """Read the records anew, for all parts; what could not be read is a gap."""
 
     @abstractmethod
+    def refresh_leases(self) -> Gap | None:
+        """Read anew only what ``work`` speaks by: cheap enough to repeat each second."""
+
+    @abstractmethod
     def leases(self) -> LockStore | None: ...
 
     @abstractmethod

@@ -208,7 +208,7 @@ class CompositeBench(Bench):
 
     def locks(self, *, decide: bool = False) -> tuple[LockReport, ...]:
         """Every lock as it is now, by the records and by who has its files open."""
-        self._refresh()
+        self._spread.refresh_leases()
         former = (*(self.result.locks if self.result else ()), *self._leases.locks)
         with_locks = (part for part in self._parts.values() if part.has_locks)
         of_parts = (one for part in with_locks for one in part.locks(decide=decide))
@@ -347,7 +347,7 @@ class CompositeBench(Bench):
             )
 
     def _judged_by(self) -> lease.Watch:
-        self._refresh()
+        self._spread.refresh_leases()
         return self._witness().watch()
 
     def _about(self) -> dict[str, Any]:

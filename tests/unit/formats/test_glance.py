@@ -344,11 +344,13 @@ def test_stuck_images_are_told_of_as_far_as_can_be_seen_from_here(glance: Made) 
     glance.lock(locked, ago_s=5)
     glance.image("saving", None, deleted=1)
     glance.image("queued", None)
+    strange = glance.image("saving", None, id="../slow", name="strange")
     near = glance.image("importing", None, name="near")
     glance.file("slow", near)
     result = glance.check()
     stuck = {one.subject: one for one in result.findings if one.kind is FindingKind.STUCK_RECORD}
-    assert set(stuck) == {f"far ({far})", f"near ({near})"}
+    assert set(stuck) == {f"far ({far})", f"near ({near})", f"strange ({strange})"}
+    assert stuck[f"strange ({strange})"].severity is Severity.NOTICE
     assert stuck[f"far ({far})"].severity is Severity.NOTICE
     assert "cannot be told whether somebody still writes it" in stuck[f"far ({far})"].explanation
     assert stuck[f"near ({near})"].severity is Severity.PROBLEM

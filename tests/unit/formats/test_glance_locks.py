@@ -294,7 +294,7 @@ def test_what_another_task_works_on_proves_nothing(glance: Made, left: tuple[str
     image, task = left
     asked = Asked(glance.directories)
     spread = Glance().open_spread(glance.address, asked)
-    spread.refresh()
+    spread.refresh_leases()
     own = spread.work(Claim(id=task, owner={"Image": image}))
     assert own.writes == (os.fsencode(glance.top / "slow" / image),)
     assert own.fills == (os.fsencode(glance.top / "staging" / image),)

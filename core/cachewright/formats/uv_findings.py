@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from cachewright.errors import CachewrightError
 from cachewright.formats.uv_layout import ARCHIVE
 from cachewright.formats.uv_titles import of_reference
 from cachewright.formats.uv_words import counted
@@ -126,9 +127,11 @@ class Records:
         if one.link is None and not one.pointers:
             return
         if len(one.archives) > 1:
-            yield from self._disagreeing(one)
+            if self._references.still(one):
+                yield from self._disagreeing(one)
         elif not one.archives & self._archives:
-            yield self._dangling(one)
+            if self._references.still(one) and not self._appeared(one):
+                yield self._dangling(one)
         elif one.in_wheels:
             yield from self._alone(one)
 
@@ -155,6 +158,13 @@ class Records:
             )
             kind, verdict = FindingKind.POINTER_MISMATCH, EntryVerdict.DISPUTED
             yield self._finding(kind, relative, words, verdict=verdict, why=_ANEW)
+
+    def _appeared(self, one: Reference) -> bool:
+        """Whether an archive was made since the inventory was."""
+        try:
+            return any(stat.S_ISDIR(self._root.stat(path).st_mode) for path in one.archives)
+        except (CachewrightError, OSError):
+            return False
 
     def _dangling(self, one: Reference) -> Finding:
         (archive,) = one.archives

@@ -90,48 +90,18 @@ class Reference:
         return frozenset(named | ({self.link} if self.link else set()))
 
 
-class References:
-    """All of a cache's links and pointers, read once; ``damaged`` are those that say nothing."""
+class _Reading:
+    """Reads links and pointers, one place after another, into ``stems`` and ``damaged``."""
 
-    def __init__(self, root: Directory, tree: Tree) -> None:
+    def __init__(self, root: Directory) -> None:
         self._root = root
+        self.stems: dict[bytes, Reference] = {}
         self.damaged: list[Damage] = []
-        self._stems: dict[bytes, Reference] = {}
-        for relative, mode in _places(tree):
-            self._read(relative, mode)
-        self.all: Sequence[Reference] = tuple(self._stems[stem] for stem in sorted(self._stems))
-        self._by_archive: Mapping[bytes, list[Reference]] = defaultdict(list)
-        for reference in self.all:
-            for archive in reference.archives:
-                self._by_archive[archive].append(reference)
-
-    def of(self, archive: bytes) -> Sequence[Reference]:
-        """Whatever refers to the archive at this path below the root."""
-        return self._by_archive.get(archive, ())
-
-    def named_at(self, relative: bytes) -> Reference:
-        """The reference that a record belongs to, by its place; a new one where there is none.
-        A source's revision belongs to whatever was built from it."""
-        stem, suffix = os.path.splitext(relative)
-        at = stem if suffix in _KNOWN_SUFFIXES else relative
-        folder, name = os.path.split(relative)
-        if name in _REVISIONS:
-            inside = bisect.bisect_left(self.all, folder + b"/", key=lambda one: one.stem)
-            built = self.all[inside : inside + 1]
-            return next((one for one in built if one.stem.startswith(folder + b"/")), Reference(at))
-        return self._stems.get(at) or Reference(at)
-
-    def pointers(self, archive: bytes) -> Iterator[tuple[bytes, Pointer]]:
-        """The pointers that name it, with their paths."""
-        for reference in self.of(archive):
-            for relative, pointer in sorted(reference.pointers.items()):
-                if pointer.archive == archive:
-                    yield relative, pointer
 
     def _at(self, stem: bytes) -> Reference:
-        return self._stems.setdefault(stem, Reference(stem))
+        return self.stems.setdefault(stem, Reference(stem))
 
-    def _read(self, relative: bytes, mode: int) -> None:
+    def read(self, relative: bytes, mode: int) -> None:
         """A place that vanished meanwhile says nothing, and nothing is wrong with that."""
         try:
             if stat.S_ISLNK(mode):
@@ -178,6 +148,58 @@ class References:
             if not ARCHIVE.fullmatch(named):
                 raise PointerDamaged("it names no archive")
             self._take(relative, named, named)
+
+
+class References:
+    """All of a cache's links and pointers, read once; ``damaged`` are those that say nothing."""
+
+    def __init__(self, root: Directory, tree: Tree) -> None:
+        self._root = root
+        reading = _Reading(root)
+        for relative, mode in _places(tree):
+            reading.read(relative, mode)
+        self.damaged: Sequence[Damage] = reading.damaged
+        self._stems = reading.stems
+        self.all: Sequence[Reference] = tuple(self._stems[stem] for stem in sorted(self._stems))
+        self._by_archive: Mapping[bytes, list[Reference]] = defaultdict(list)
+        for reference in self.all:
+            for archive in reference.archives:
+                self._by_archive[archive].append(reference)
+
+    def of(self, archive: bytes) -> Sequence[Reference]:
+        """Whatever refers to the archive at this path below the root."""
+        return self._by_archive.get(archive, ())
+
+    def named_at(self, relative: bytes) -> Reference:
+        """The reference that a record belongs to, by its place; a new one where there is none.
+        A source's revision belongs to whatever was built from it."""
+        stem, suffix = os.path.splitext(relative)
+        at = stem if suffix in _KNOWN_SUFFIXES else relative
+        folder, name = os.path.split(relative)
+        if name in _REVISIONS:
+            inside = bisect.bisect_left(self.all, folder + b"/", key=lambda one: one.stem)
+            built = self.all[inside : inside + 1]
+            return next((one for one in built if one.stem.startswith(folder + b"/")), Reference(at))
+        return self._stems.get(at) or Reference(at)
+
+    def pointers(self, archive: bytes) -> Iterator[tuple[bytes, Pointer]]:
+        """The pointers that name it, with their paths."""
+        for reference in self.of(archive):
+            for relative, pointer in sorted(reference.pointers.items()):
+                if pointer.archive == archive:
+                    yield relative, pointer
+
+    def still(self, one: Reference) -> bool:
+        """Whether link and pointers say now what they said when they were read: uv writes them
+        one after the other, and whoever looks in between sees two that disagree."""
+        reading = _Reading(self._root)
+        for relative in (one.stem, *(one.stem + suffix for suffix in _SUFFIXES)):
+            try:
+                mode = self._root.stat(relative).st_mode
+            except (CachewrightError, OSError):
+                continue
+            reading.read(relative, mode)
+        return reading.stems.get(one.stem) == one
 
 
 def _places(tree: Tree) -> Iterator[tuple[bytes, int]]:

@@ -52,6 +52,24 @@ def test_a_link_that_names_another_archive_than_the_pointer(made: MadeUv) -> Non
     assert "that one is not there" in made.look().finding.explanation
 
 
+def test_what_uv_has_put_right_meanwhile_is_not_told(made: MadeUv) -> None:
+    made.whole()
+    made.unpacked("toy", OTHER_ID)
+    place = made.cache / made.stem()
+    place.unlink()
+    made.link(OTHER_ID)
+    gone = "CCCCCCCCCCCCCCCC"
+    made.link(gone, made.stem("late"))
+    made.pointer(gone, stem=made.stem("late"))
+    with Directory.open(os.fsencode(made.cache)) as root:
+        early = Uv().read(root, made.tree(root), References())
+        late = Uv().read(root, made.tree(root), References())
+        assert {one.kind for one in early.findings()} == {MISMATCH, DANGLING}
+        made.pointer(OTHER_ID)
+        made.unpacked("late", gone)
+        assert [one.kind for one in late.findings()] == []
+
+
 def test_of_two_pointers_the_one_that_disagrees_is_told(made: MadeUv) -> None:
     made.whole()
     made.unpacked("toy", OTHER_ID)

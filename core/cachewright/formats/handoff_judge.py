@@ -31,6 +31,8 @@ _WRITER_ELSEWHERE: Final = (
     "part, so the name must be typed. It can be put back from quarantine."
 )
 
+_WITH_ONE_REASON: Final = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Signs:
@@ -136,20 +138,8 @@ def _incomplete(
     by_digest: Judgement | None,
     alone: bool | None,
 ) -> Judgement:
-    said = [words.gone(alone), *reasons]
-    filling = signs.filling
-    if _fits_final(case, signs):
-        said.append("Its content is already that of the finished file; only the name is missing.")
-    elif filling is not None and not filling.missing and filling.unknown:
-        said.append(filling.unknown)
-    elif _only_holes(signs, reasons) and by_digest is None:
-        said.append("Nothing records whether it is meant to have zeros there.")
-    if signs.young:
-        said.append(words.YOUNG)
-    said += [f"{display(one)} promises otherwise, and is not believed." for one in signs.markers]
-    said.append(words.SIZE_SAYS_NOTHING)
-    explanation = words.joined_words(said)
-    whole = None if filling is None else _whole(case, signs, filling)
+    explanation = _incomplete_words(case, signs, [words.gone(alone), *reasons], by_digest)
+    whole = None if signs.filling is None else _whole(case, signs, signs.filling)
     finding = Finding(
         kind=FindingKind.INCOMPLETE_ENTRY,
         severity=Severity.PROBLEM,
@@ -167,13 +157,27 @@ def _incomplete(
     return Judgement(EntryVerdict.INCOMPLETE, explanation, (finding,), finding.expected)
 
 
+def _incomplete_words(
+    case: digests.Case, signs: Signs, said: list[str], by_digest: Judgement | None
+) -> str:
+    """What was ``said`` of it, and what else is known of the rest of it."""
+    filling, only_holes = signs.filling, len(said) == _WITH_ONE_REASON and signs.temporary is None
+    if _fits_final(case, signs):
+        said.append("Its content is already that of the finished file; only the name is missing.")
+    elif filling is not None and not filling.missing and filling.unknown:
+        said.append(filling.unknown)
+    elif only_holes and signs.control is None and by_digest is None:
+        said.append("Nothing records whether it is meant to have zeros there.")
+    if signs.young:
+        said.append(words.YOUNG)
+    said += [f"{display(one)} promises otherwise, and is not believed." for one in signs.markers]
+    said.append(words.SIZE_SAYS_NOTHING)
+    return words.joined_words(said)
+
+
 def _whole(case: digests.Case, signs: Signs, filling: Filling) -> Filling:
     wanted = wanted_size(signs.of_final if signs.temporary else case.claims)
     return filling if wanted is None else filling.up_to(wanted.size)
-
-
-def _only_holes(signs: Signs, reasons: list[str]) -> bool:
-    return len(reasons) == 1 and signs.temporary is None and signs.control is None
 
 
 def _fits_final(case: digests.Case, signs: Signs) -> bool:

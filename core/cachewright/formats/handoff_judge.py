@@ -161,12 +161,13 @@ def _incomplete_words(
     case: digests.Case, signs: Signs, said: list[str], by_digest: Judgement | None
 ) -> str:
     """What was ``said`` of it, and what else is known of the rest of it."""
-    filling, only_holes = signs.filling, len(said) == _WITH_ONE_REASON and signs.temporary is None
+    filling = signs.filling
+    only_holes = len(said) == _WITH_ONE_REASON and filling is not None and bool(filling.missing)
     if _fits_final(case, signs):
         said.append("Its content is already that of the finished file; only the name is missing.")
     elif filling is not None and not filling.missing and filling.unknown:
         said.append(filling.unknown)
-    elif only_holes and signs.control is None and by_digest is None:
+    elif only_holes and by_digest is None:
         said.append("Nothing records whether it is meant to have zeros there.")
     if signs.young:
         said.append(words.YOUNG)

@@ -316,7 +316,9 @@ def test_a_size_without_a_digest_proves_nothing(folder: Folder) -> None:
     assert "has the size that manifest.json records" in looked.why("a")
     assert NOT_BELIEVED in looked.why("a")
     folder.put("a", b"goo")
-    assert folder.look().verdicts == {"a": INCOMPLETE}
+    looked = folder.look()
+    assert looked.verdicts == {"a": INCOMPLETE}
+    assert "meant to have zeros" not in looked.why("a")
     folder.put("a", b"goods")
     looked = folder.look()
     assert looked.verdicts == {"a": CORRUPT}

@@ -59,18 +59,20 @@ class Image:
 @dataclass(frozen=True, slots=True)
 class Copy:
     """One row of ``image_locations``.  ``path`` is the file's, None where it is none or cannot
-    be read (it may be encrypted); ``readable`` tells which."""
+    be read (it may be encrypted); ``readable`` tells which.  ``doomed``: its file is left to the
+    service's own scrubber, which deletes it later."""
 
     image: str
     path: bytes | None
     readable: bool
     store: str
     active: bool
+    doomed: bool = False
 
     @classmethod
-    def of(cls, image: str, value: str, data: str, *, active: bool) -> Copy:
+    def of(cls, image: str, value: str, data: str, *, active: bool, doomed: bool) -> Copy:
         path = os.fsencode(value.removeprefix(_FILE)) if value.startswith(_FILE) else None
-        return cls(image, path, bool(_PLAIN.match(value)), _store(data), active)
+        return cls(image, path, bool(_PLAIN.match(value)), _store(data), active, doomed)
 
 
 @lru_cache(maxsize=1024)

@@ -158,5 +158,5 @@ def _image(row: Row[Any]) -> Image:
 
 def _copy(row: Row[Any]) -> Copy:
     image, value, data, status, deleted = tuple(row)
-    active = not deleted and status == "active"
-    return Copy.of(text_of(image), text_of(value), text_of(data), active=active)
+    active, doomed = not deleted and status == "active", status == "pending_delete"
+    return Copy.of(text_of(image), text_of(value), text_of(data), active=active, doomed=doomed)

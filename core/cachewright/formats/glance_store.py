@@ -69,28 +69,34 @@ class StoreKnowledge(PartKnowledge):
     ) -> None:
         super().__init__(form, root, tree, references)
         self._store = store
-        self._published = dict(self._here()) if self.said.known else {}
+        here = list(self._here()) if self.said.known else []
+        self._published = {name: copy for name, copy in here if copy.active}
+        doomed = {name for name, copy in here if copy.doomed}
         named = [(row, name) for row, name in self.rows() if IMAGE.fullmatch(name)]
         known = self.said.known
         self.entries = [
             self.entry(row) for row, name in named if not known or name in self._published
         ]
         self.unrecorded = {
-            name: row for row, name in named if known and name not in self._published
+            name: row
+            for row, name in named
+            if known and name not in self._published and name not in doomed
         }
 
     def _here(self) -> Iterator[tuple[bytes, Copy]]:
         """Every copy that the database has in this directory, by its file's name."""
         folders: dict[bytes, bool] = {}
         for copy in self.said.copies:
+            if not (copy.active or copy.doomed):
+                continue
             if copy.path is None:
-                if not copy.readable and copy.active and copy.store == self._store:
+                if not copy.readable and copy.store == self._store:
                     yield copy.image.encode(), copy  # its place is encrypted, not its store
                 continue
             folder, name = os.path.split(copy.path)
             if folder not in folders:
                 folders[folder] = self._is_here(folder)
-            if copy.active and (folders[folder] or self._seen_elsewhere(copy, name)):
+            if folders[folder] or self._seen_elsewhere(copy, name):
                 yield name, copy
 
     def _is_here(self, folder: bytes) -> bool:

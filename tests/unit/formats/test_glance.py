@@ -141,6 +141,15 @@ def test_a_store_that_the_service_sees_by_another_path_holds_its_copies(glance: 
     assert glance.at(glance.check(), "fast", image).kind is FindingKind.ORPHAN
 
 
+def test_what_the_service_itself_deletes_later_is_no_orphan(glance: Made) -> None:
+    image = glance.image("pending_delete", deleted=1)
+    glance.location(image, status="pending_delete", deleted=1)
+    glance.file("fast", image)
+    result = glance.check()
+    assert not result.entries
+    assert not result.findings
+
+
 def test_an_encrypted_place_is_known_by_its_store(glance: Made) -> None:
     image = glance.published()
     glance.sql("UPDATE image_locations SET value = 'gAAAAABencrypted'")

@@ -7,6 +7,7 @@ address of its database with the directories named beside it.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -22,7 +23,7 @@ from cachewright.formats.glance_config import (
 from cachewright.formats.glance_image_cache import ImageCacheFormat
 from cachewright.formats.glance_locks import ImportLocks
 from cachewright.formats.glance_parts import IMAGE
-from cachewright.formats.glance_records import Records
+from cachewright.formats.glance_records import Image, Records
 from cachewright.formats.glance_staging import StagingFormat
 from cachewright.formats.glance_store import StoreFormat
 from cachewright.formats.glance_stuck import stuck
@@ -219,8 +220,26 @@ class GlanceSpread(Spread):
         folders = (*(one.path for one in self._settings.stores), *staging)
         return [os.path.join(folder, name) for folder in folders]
 
+    def _staged(self, image: Image) -> bool:
+        """Whether what was uploaded lies in staging, whole."""
+        staging = self._settings.staging
+        if staging is None or image.size is None:
+            return False
+        try:
+            found = os.lstat(os.path.join(staging, os.fsencode(image.id)))
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == image.size
+
     def findings(self, locks: Sequence[LockReport], in_use: InUse) -> Iterable[Finding]:
-        return stuck(self.records, self.source, self._files_of, locks, in_use)
+        return stuck(
+            self.records,
+            self.source,
+            files_of=self._files_of,
+            staged=self._staged,
+            locks=locks,
+            in_use=in_use,
+        )
 
     def close(self) -> None:
         """Nothing is kept open between two questions."""

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 STAGED: Final = re.compile(UUID + rb"(?:\.[^/]*)?", re.DOTALL)
 """Plugins that convert or unpack an image write ``<id>.<suffix>`` beside it."""
 UPLOADING: Final = "uploading"
+IMPORTING: Final = "importing"
+"""With a size, what was staged is whole, and the only place where an upload is."""
 
 
 class StagingFormat(PartFormat):
@@ -74,12 +76,14 @@ class StagingKnowledge(PartKnowledge):
             image = self.said.image(name)
             if not self.said.known:
                 waiting.append(row)
-            elif image is None or image.status != UPLOADING or image.id.encode() != name:
+            elif image is None or image.id.encode() != name:
                 self._residue.append(StagingPlace(self._title(name), name, row))
-            elif image.size is None:
+            elif image.status in {UPLOADING, IMPORTING} and image.size is not None:
+                waiting.append(row)
+            elif image.status == UPLOADING:
                 unfinished[name] = row
             else:
-                waiting.append(row)
+                self._residue.append(StagingPlace(self._title(name), name, row))
         self.entries = [self.entry(row) for row in waiting]
         self.unrecorded = unfinished
 
@@ -107,7 +111,10 @@ class StagingKnowledge(PartKnowledge):
             )
             found = self.bad(entry, FindingKind.INCOMPLETE_ENTRY, EntryVerdict.INCOMPLETE, why)
             return Judgement(EntryVerdict.INCOMPLETE, why, (found,))
-        why = "It waits for its import; no digest is recorded before that."
+        if image.status == IMPORTING:
+            why = "It was staged whole, and its import has not ended; it may be the only copy."
+        else:
+            why = "It waits for its import; no digest is recorded before that."
         return Judgement(EntryVerdict.UNVERIFIABLE, why)
 
     def bad(self, entry: Entry, kind: FindingKind, verdict: EntryVerdict, why: str) -> Finding:

@@ -31,16 +31,24 @@ _NEXT: Final = (
     "Take away what was left of it in the stores, then delete the image; whoever runs the database "
     "may instead set its status back to queued, and upload it again under the same ID."
 )
+_NEXT_STAGED: Final = (
+    "What was uploaded still lies in staging, whole: keep that. Take away what was left in the "
+    "stores; whoever runs the database may then set its status back to uploading, and import it "
+    "again. Or delete the image."
+)
 
 
 def stuck(
     records: Records,
     source: bytes,
+    *,
     files_of: Callable[[str], Sequence[bytes]],
+    staged: Callable[[Image], bool],
     locks: Sequence[LockReport],
     in_use: InUse,
 ) -> Iterator[Finding]:
-    """``files_of`` gives an image's places in every part, whether there is a file or not."""
+    """``files_of`` gives an image's places in every part, whether there is a file or not;
+    ``staged`` tells whether its upload lies in staging, whole."""
     held = _by_image(locks)
     for image in records.images.values():
         if image.deleted or image.status not in GOING_ON:
@@ -48,7 +56,8 @@ def stuck(
         if image.status == "uploading" and image.size is not None:
             continue  # staged, and waiting for its import
         files = [one for one in files_of(image.id) if os.path.lexists(one)]
-        found = _of(image, files, held.get(image.id), in_use(files) if files else ())
+        users = in_use(files) if files else ()
+        found = _of(image, files, held.get(image.id), users, whole=staged(image))
         if found is not None:
             severity, verdict, said = found
             yield Finding(
@@ -67,7 +76,12 @@ def _by_image(locks: Sequence[LockReport]) -> Mapping[str, LockReport]:
 
 
 def _of(
-    image: Image, files: Sequence[bytes], lock: LockReport | None, users: Sequence[Holder]
+    image: Image,
+    files: Sequence[bytes],
+    lock: LockReport | None,
+    users: Sequence[Holder],
+    *,
+    whole: bool,
 ) -> tuple[Severity, EntryVerdict, str] | None:
     state = f"The image is {image.status}."
     if users or (lock is not None and lock.verdict is HoldVerdict.HELD):
@@ -81,5 +95,5 @@ def _of(
     if image.status == "uploading" and lock is None:
         return None  # its file in staging is warned of
     first = "" if lock is None else " Its import lock is told of beside it: release that first."
-    said = f"{state} {_ENDED[image.status]}{first} {_NEXT}"
+    said = f"{state} {_ENDED[image.status]}{first} {_NEXT_STAGED if whole else _NEXT}"
     return Severity.PROBLEM, EntryVerdict.INCOMPLETE, said

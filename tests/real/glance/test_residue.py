@@ -112,9 +112,10 @@ def test_what_a_kill_left_is_found_with_its_reason(flying: Any, bench: Bench) ->
     staged = at(result, top / "staging" / ids["D"])
     assert staged.kind is FindingKind.STUCK_RECORD
     assert "published as the whole image" in staged.explanation
-    for name in "AB":
-        left = at(result, top / "staging" / ids[name])
-        assert (left.kind, left.verdict) == (FindingKind.STALE_STAGING, HoldVerdict.STALE)
+    left = at(result, top / "staging" / ids["A"])
+    assert (left.kind, left.verdict) == (FindingKind.STALE_STAGING, HoldVerdict.STALE)
+    (whole,) = [one for one in result.entries if one.name == f"staging/{ids['B']}"]
+    assert "it may be the only copy" in whole.why
     stuck = {one.subject: one for one in result.findings if one.path.startswith(b"sqlite:")
              and one.kind is FindingKind.STUCK_RECORD}  # fmt: skip
     assert list(stuck) == [f"kC ({ids['C']})"]
@@ -197,11 +198,32 @@ def test_a_lock_that_is_released_lets_the_next_import_succeed(flying: Any, bench
     assert again.result is Result.DONE
     assert flying.imported(image, "copy-image", "slow")[0] == 202
     flying.ends(image)
+    copies = {one.name: one.verdict for one in bench.check().entries}
+    assert copies[f"slow/{image}"] is EntryVerdict.OK
+
+
+def test_what_is_told_to_do_about_stuck_images_works(flying: Any, bench: Bench) -> None:
+    flying.kill()
+    flying.let_writers_go()
+    flying.start()
+    backdate(flying)
+    result = bench.check()
+    image = flying.ids["B"]  # nothing of it is uploaded again
+    (stuck,) = [one for one in result.findings if one.subject == f"kB ({image})"]
+    assert "still lies in staging, whole" in stuck.explanation
+    part = at(result, flying.top / "slow" / image)
+    plan = bench.plan(findings=[part.id, *(one.id for one in result.findings
+                                           if one.subject == "Import of kB")])  # fmt: skip
+    typed = {step.id: step.wanted for step in plan.steps}
+    done = bench.repair(plan, apply=True, confirmations=typed)
+    assert [one.result for one in done] == [Result.DONE, Result.DONE], done
+    flying.sql("UPDATE images SET status = 'uploading' WHERE id = ?", image)
+    assert flying.imported(image, "glance-direct", "slow")[0] == 202
+    flying.ends(image)
     result = bench.check()
     copies = {one.name: one.verdict for one in result.entries}
     assert copies[f"slow/{image}"] is EntryVerdict.OK
 
-    # What is told to do about a stuck upload works.
     half = flying.ids["C"]
     left = at(result, flying.top / "fast" / half)
     assert [one.result for one in repaired(bench, left, only=StepKind.QUARANTINE_ENTRY)] == [

@@ -272,6 +272,18 @@ def test_what_is_staged_waits_and_what_is_cut_is_told(glance: Made) -> None:
     assert "would publish what lies here as the whole image" in found.explanation
 
 
+def test_what_was_staged_whole_is_kept_though_its_import_ended(glance: Made) -> None:
+    image = glance.image("importing", None, size=5, name="kept")
+    glance.file("staging", image, b"12345")
+    result = glance.check()
+    entry = only_entry(result)
+    assert (entry.name, entry.verdict) == (f"staging/{image}", EntryVerdict.UNVERIFIABLE)
+    assert not result.staging
+    (found,) = result.findings
+    assert (found.kind, found.severity) == (FindingKind.STUCK_RECORD, Severity.PROBLEM)
+    assert "still lies in staging, whole: keep that" in found.explanation
+
+
 def test_an_unfinished_upload_is_warned_of(glance: Made, other: Second) -> None:
     image = glance.image("uploading", None)
     path = glance.file("staging", image)

@@ -28,6 +28,7 @@ _HOW: Final = {
     "mmap:write": "has it in its memory, for writing",
     "mmap:read": "has it in its memory, for reading",
     "exe": "is running it",
+    "argv": "was started from it",
     "cwd": "is working in it",
     "root": "has it as its root directory",
 }

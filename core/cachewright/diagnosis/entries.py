@@ -43,6 +43,7 @@ _WAYS: Final = {
     "mmap:read": "mapped",
     "mmap:write": "mapped for writing",
     "exe": "running",
+    "argv": "as the place that it was started from",
     "cwd": "as its working directory",
     "root": "as its root directory",
     "lock:read": "locked for reading",

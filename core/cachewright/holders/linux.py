@@ -25,6 +25,9 @@ from cachewright.text import display
 _ROUNDS: Final = 8
 """How often processes born meanwhile are looked for: a parent may hand over to its child."""
 
+_NAMES: Final = 4096
+"""Bytes of a command line; the first two words are what matters."""
+
 _Found = tuple[int, int, str, str]
 """Device, inode, path and way of holding."""
 
@@ -88,7 +91,7 @@ class _Looker:
 
     def _inspect(self, process: Process, stat: Stat) -> None:
         met: dict[_Found, bool | None] = {}
-        for look in (self._links, self._descriptors, self._mapped.of):
+        for look in (self._links, self._descriptors, self._mapped.of, self._names):
             try:
                 met.update(look(process, stat))
             except GONE:
@@ -102,7 +105,7 @@ class _Looker:
     def _counting(self, process: Process, met: dict[_Found, bool | None]) -> Iterator[_Found]:
         reading_ours = process.pid in self._ours
         for one, counts in met.items():
-            if reading_ours and one[3] == "open:read":
+            if reading_ours and one[3] in {"open:read", "argv"}:
                 continue  # our own scanning and hashing
             if counts or (counts is None and self._same_names(process)):
                 yield one
@@ -131,6 +134,14 @@ class _Looker:
                     continue  # a zombie has none
                 device, inode = target.st_dev, target.st_ino
                 yield (device, inode, path, name), self._interest.of(device, inode, path)
+
+    def _names(self, process: Process, stat: Stat) -> Iterator[_Met]:
+        """What it was started as: a program behind a symbolic link, or a script that was read
+        and closed, may need more of the place that it was started from."""
+        del stat
+        words = process.read("cmdline", _NAMES).split(b"\0", 2)[:2]
+        for path in (os.fsdecode(one) for one in words if one.startswith(b"/")):
+            yield (0, 0, path, "argv"), self._interest.of(0, 0, path)
 
     def _descriptors(self, process: Process, stat: Stat) -> Iterator[_Met]:
         for one in descriptors(process, stat, self._sieve):

@@ -21,7 +21,7 @@ Place = tuple[int, int]
 class Hold(NamedTuple):
     """One way in which one process holds one file or directory.
 
-    ``how`` is ``open:read`` ``open:write`` ``mmap:read`` ``mmap:write`` ``exe`` ``cwd``
+    ``how`` is ``open:read`` ``open:write`` ``mmap:read`` ``mmap:write`` ``exe`` ``argv`` ``cwd``
     ``root`` ``lock:read`` or ``lock:write``; ``holder.how`` is empty, ``merged`` fills it.
     ``path`` is what the kernel calls the place now; of a deleted file it ends in
     `` (deleted)``.

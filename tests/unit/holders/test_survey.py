@@ -74,6 +74,21 @@ def test_a_running_program_is_seen(place: Path) -> None:
         running.stdin.close()
 
 
+def test_a_program_behind_a_link_is_seen_by_what_it_was_started_as(place: Path) -> None:
+    """As the interpreter of a virtual environment, which lies elsewhere itself."""
+    link = place.parent / "python"
+    link.symlink_to(shutil.which("cat") or "")
+    with subprocess.Popen([link], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(b"x\n")
+        running.stdin.flush()
+        running.stdout.readline()
+        assert by_path(look(place), place.parent)[running.pid].how == ("argv",)
+        running.stdin.close()
+    assert by_path(look(place), place.parent) == {}
+
+
 @pytest.mark.usefixtures("only_root")
 def test_a_root_directory_is_seen(place: Path, other: Starter) -> None:
     one = other("os.chroot(os.path.dirname(sys.argv[1])); os.chdir('/'); ready()", place)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from cachewright.model import Access
-from cachewright_gui.plain import PlainLabel, WrapLabel
+from cachewright_gui.dialogs.fields import lay_out
 
 
 class AccessFields(QWidget):
@@ -32,30 +31,17 @@ class AccessFields(QWidget):
         ):
             self.bucket.addItem(words, value)
         self.bucket.setCurrentIndex(max(self.bucket.findData(self._start.path_style), 0))
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setColumnMinimumWidth(0, 84)
-        grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(10)
-        rows: tuple[tuple[str, QWidget], ...] = (
-            ("Endpoint", self.endpoint),
-            ("Profile", self.profile),
-            ("Region", self.region),
-            ("Bucket name", self.bucket),
-        )
-        for row, (words, widget) in enumerate(rows):
-            label = PlainLabel(words)
-            label.setBuddy(widget)
-            widget.setAccessibleName(words)
-            grid.addWidget(label, row, 0)
-            grid.addWidget(widget, row, 1)
-        hint = WrapLabel(
+        lay_out(
+            self,
+            (
+                ("Endpoint", self.endpoint),
+                ("Profile", self.profile),
+                ("Region", self.region),
+                ("Bucket name", self.bucket),
+            ),
             "What is left empty comes from your AWS settings and environment. Passwords and keys "
-            "are read from there too, and are never kept here."
+            "are read from there too, and are never kept here.",
         )
-        hint.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        grid.addWidget(hint, len(rows), 1)
-        grid.setColumnStretch(1, 1)
         for line in (self.endpoint, self.profile, self.region):
             line.textChanged.connect(self.changed)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QGridLayout, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
 from cachewright.model import Directories
 from cachewright.text import display
-from cachewright_gui.plain import PlainLabel, WrapLabel
+from cachewright_gui.dialogs.fields import lay_out
 
 
 class PlaceFields(QWidget):
@@ -29,29 +28,16 @@ class PlaceFields(QWidget):
         self.stores.setFixedHeight(76)
         self.staging = QLineEdit(display(known.staging or b""))
         self.image_cache = QLineEdit(display(known.image_cache or b""))
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setColumnMinimumWidth(0, 84)
-        grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(10)
-        rows: tuple[tuple[str, QWidget], ...] = (
-            ("Stores", self.stores),
-            ("Staging", self.staging),
-            ("Image cache", self.image_cache),
-        )
-        for row, (words, widget) in enumerate(rows):
-            label = PlainLabel(words)
-            label.setBuddy(widget)
-            widget.setAccessibleName(words)
-            grid.addWidget(label, row, 0)
-            grid.addWidget(widget, row, 1)
-        hint = WrapLabel(
+        lay_out(
+            self,
+            (
+                ("Stores", self.stores),
+                ("Staging", self.staging),
+                ("Image cache", self.image_cache),
+            ),
             "A configuration file names all of these by itself. A password in the address is used "
-            "to ask, and is never kept."
+            "to ask, and is never kept.",
         )
-        hint.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        grid.addWidget(hint, len(rows), 1)
-        grid.setColumnStretch(1, 1)
         self.stores.textChanged.connect(self.changed)
         for line in (self.staging, self.image_cache):
             line.textChanged.connect(self.changed)

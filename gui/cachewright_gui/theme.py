@@ -166,15 +166,20 @@ QTabBar::tab:selected {
   color: palette(window-text); border-bottom-color: palette(highlight); font-weight: 600;
 }
 QTabBar::tab:selected:focus { background: palette(midlight); }
-QLineEdit, QListWidget {
+QLineEdit, QListWidget, QPlainTextEdit {
   border: 1px solid palette(mid); border-radius: 6px; padding: 4px 7px; background: palette(base);
 }
 QLineEdit[readOnly="true"] { background: palette(window); border-color: transparent; }
-QLineEdit:focus, QListWidget:focus { border: 2px solid palette(highlight); padding: 3px 6px; }
+QLineEdit:focus, QListWidget:focus, QPlainTextEdit:focus {
+  border: 2px solid palette(highlight); padding: 3px 6px;
+}
 QScrollArea { border: 1px solid transparent; }
 QScrollArea[frameShape="6"] { border-color: palette(mid); border-radius: 6px; }
-QScrollArea:focus, QPlainTextEdit:focus { border: 1px solid palette(highlight); }
-QPlainTextEdit { border: 1px solid transparent; background: palette(base); }
+QScrollArea:focus { border: 1px solid palette(highlight); }
+QPlainTextEdit[readOnly="true"] {
+  border: 1px solid transparent; padding: 0; background: palette(base);
+}
+QPlainTextEdit[readOnly="true"]:focus { border-color: palette(highlight); }
 QSplitter::handle { background: palette(mid); }
 QMenuBar { background: palette(window); }
 QScrollBar { background: transparent; border: none; margin: 0; }

@@ -106,7 +106,7 @@ class Database:
         try:
             return within(self.timeout_s * times, lambda: self._ask(question, times=times))
         except Late:
-            raise self._late() from None
+            raise self._late(times) from None
 
     def change(self, act: Callable[[Connection], T]) -> T:
         """``act`` in one transaction, which is committed when it returns.
@@ -126,8 +126,9 @@ class Database:
             error = raised
         raise AnswerLost(path=self.shown, reason=error.values["reason"]) from error
 
-    def _late(self) -> StoreUnreadable:
-        return self._unreadable(f"the database did not answer within {self.timeout_s:g} s")
+    def _late(self, times: int = 1) -> StoreUnreadable:
+        waited = self.timeout_s * times
+        return self._unreadable(f"the database did not answer within {waited:g} s")
 
     def _ask(
         self, question: Callable[[Connection], T], turn: _Turn | None = None, *, times: int = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from tests.unit.formats.glance_making import CONTENT, Made, only_entry, only_lock
 
 from cachewright.errors import NotACache, SourceUnusable
+from cachewright.locks import filesystems
+from cachewright.locks.filesystems import FilesystemFacts
 from cachewright.model import (
     Confirm,
     EntryVerdict,
@@ -282,6 +285,46 @@ def test_what_was_staged_whole_is_kept_though_its_import_ended(glance: Made) -> 
     (found,) = result.findings
     assert (found.kind, found.severity) == (FindingKind.STUCK_RECORD, Severity.PROBLEM)
     assert "still lies in staging, whole: keep that" in found.explanation
+
+
+def test_what_was_staged_in_part_is_not_called_whole(glance: Made) -> None:
+    image = glance.image("importing", None, size=9)
+    glance.file("staging", image, b"12345")
+    stuck = [one for one in glance.check().findings if one.kind is FindingKind.STUCK_RECORD]
+    assert ["whole: keep that" in one.explanation for one in stuck] == [False]
+
+
+def test_of_directories_in_each_other_the_inner_one_acts(glance: Made) -> None:
+    inner = glance.top / "fast" / "inner"
+    inner.mkdir()
+    path = glance.file("fast/inner", NOBODY)
+    directories = replace(glance.directories, staging=os.fsencode(inner))
+    with glance.opened(directories=directories) as bench:
+        (done,) = bench.repair(bench.plan(only=[StepKind.QUARANTINE_STAGING]), apply=True)
+    assert done.result is Result.DONE, done.reason
+    assert not path.exists()
+
+
+def test_where_others_may_write_nothing_goes_by_one_click(
+    glance: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = FilesystemFacts("nfs4", local=False, exported=False, why="It lies on nfs4.")
+    monkeypatch.setattr(filesystems, "facts", lambda _directory: shared)
+    image = glance.image()
+    glance.lock(image)
+    glance.file("slow", image)
+    with glance.opened() as bench:
+        result = bench.check()
+        assert {one.confirm for one in bench.plan().steps} == {Confirm.TYPED}
+    lock = only_lock(result)
+    assert lock.verdict is HoldVerdict.UNPROVEN
+    assert "It lies on nfs4." in lock.explanation
+    orphan = glance.image()
+    glance.file("slow", orphan)
+    with glance.opened() as bench:
+        bench.check()
+        confirms = {one.path[-36:].decode(): one.confirm for one in bench.plan().steps}
+    assert confirms[orphan] is Confirm.TYPED
 
 
 def test_an_unfinished_upload_is_warned_of(glance: Made, other: Second) -> None:

@@ -209,6 +209,14 @@ def test_a_release_that_cannot_end_the_task_changes_nothing(
     assert glance.sql("SELECT status FROM tasks") == [("processing",)]
 
 
+def test_a_task_that_does_not_end_keeps_its_lock(glance: Made, left: tuple[str, str]) -> None:
+    glance.sql("CREATE TRIGGER no BEFORE UPDATE ON tasks BEGIN SELECT RAISE(IGNORE); END")
+    with glance.opened() as bench:
+        (outcome,) = bench.repair(bench.plan(only=[StepKind.RELEASE_LEASE]), apply=True)
+    assert outcome.result is not Result.DONE
+    assert glance.sql("SELECT value FROM image_properties") == [(left[1],)]
+
+
 @pytest.mark.usefixtures("left")
 def test_a_lock_of_an_ended_task_is_released_without_touching_the_task(glance: Made) -> None:
     glance.sql("UPDATE tasks SET status = 'success'")

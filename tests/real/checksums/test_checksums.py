@@ -16,15 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.real.tools import environment
 
 from cachewright.model import CheckResult, EntryVerdict, FindingKind, Outcome, Result, StepKind
 from cachewright.repair import publication
 from cachewright.storage.anchored import Directory
 from cachewright.workbench import Options, Unwatched, Workbench, undo
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from tools import environment
 
 QUICK: Mapping[str, Any] = {"floor_s": 0.0, "observe_s": 0.1, "settle_s": 0.3, "environment": {}}
 OK, CORRUPT = EntryVerdict.OK, EntryVerdict.CORRUPT

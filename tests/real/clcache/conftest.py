@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.real.tools import environment
 
 from cachewright.model import CheckResult, Outcome, Result
 from cachewright.workbench import Options, Workbench
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tools import environment
 
 RUNNER = Path(__file__).parent / "on_windows.py"
 COMPILER = """#!{python} -IS

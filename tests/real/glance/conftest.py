@@ -9,7 +9,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -20,9 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tools import environment
+from tests.real.tools import environment
 
 HERE = Path(__file__).parent
 DIRECTORIES = ("etc", "fast", "slow", "staging", "tasks", "image-cache", "locks")

@@ -155,7 +155,8 @@ class ContentsModel(QAbstractTableModel):
         if inventory is None:
             return ""
         if column == NAME:
-            return display(inventory.tree.name(row))
+            name, title = display(inventory.tree.name(row)), self.title(row)
+            return f"{title} ({name})" if title else name
         if column == VERDICT:
             return self.verdict_words(row)
         if column == SIZE:
@@ -163,6 +164,15 @@ class ContentsModel(QAbstractTableModel):
         if column == FILES:
             return f"{int(inventory.files_below[row]):,}" if self.can_open(row) else ""
         return wording.age(int(inventory.tree.mtime_ns[row]))
+
+    def title(self, row: int) -> str:
+        """What a person calls the entry that this row is, where no name on the way to it says
+        so; else empty."""
+        entry = self.marks.by_row.get(row)
+        if entry is None or not entry.title:
+            return ""
+        said = display(self.path(row))
+        return "" if any(word in said for word in entry.title.split()) else display(entry.title)
 
     def verdict_words(self, row: int) -> str:
         """The verdict of what the row is, or of what lies below it in numbers."""

@@ -171,7 +171,10 @@ class ContentsView(RowsView):
             painter.drawPixmap(left + 17, top, folder if contents.is_directory(row) else file)
             room = max(column.right() - left - 37, 12)
             words = QRect(left + 37, area.top(), room, area.height())
-            painter.drawText(words, _LEFT, _fitted(brushes, contents.text(row, NAME), room))
+            # What a person knows comes first and stays; names are told apart by both their ends.
+            cut = Qt.TextElideMode
+            mode = cut.ElideRight if contents.title(row) else cut.ElideMiddle
+            painter.drawText(words, _LEFT, _fitted(brushes, contents.text(row, NAME), room, mode))
 
     def _draw_verdicts(
         self, painter: QPainter, brushes: Brushes, items: Sequence[tuple[int, QRect]]
@@ -231,8 +234,13 @@ def _at(column: QRect, row: QRect) -> QRect:
     return QRect(column.left(), row.top(), column.width(), row.height())
 
 
-def _fitted(brushes: Brushes, text: str, room: int) -> str:
+def _fitted(
+    brushes: Brushes,
+    text: str,
+    room: int,
+    mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+) -> str:
     """The text, cut with an ellipsis if it is too long; measured only where it may be."""
     if len(text) * brushes.broad <= room:
         return text
-    return brushes.metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+    return brushes.metrics.elidedText(text, mode, room)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from cachewright.inventory.columns import Growing
 from cachewright.inventory.tree import Tree, scan_subtree
+from cachewright.model import EntryReport, EntryVerdict
 from cachewright.storage.anchored import Directory
 from cachewright_gui.inventory_view import Inventory, Marks
 from cachewright_gui.jobs import Jobs
@@ -224,6 +226,19 @@ def test_an_empty_directory_is_one_all_the_same(qtbot: QtBot, tmp_path: Path) ->
     kinds = {model.text(row, NAME): model.is_directory(row) for row in map(int, model.rows)}
     assert kinds == {"empty": True, "file": False}
     assert not any(model.can_open(int(row)) for row in model.rows)
+
+
+def test_an_entry_is_called_what_a_person_calls_it(qtbot: QtBot, inventory: Inventory) -> None:
+    del qtbot
+    marks, model = Marks(), ContentsModel()
+    entry = EntryReport("toy", "toy 1.0", "", b"", 0, 1, 1, 0, EntryVerdict.OK)
+    for name, title in ((b"alpha", "toy 1.0"), (b"gamma", "gamma 1.0"), (b"Beta", "")):
+        row = inventory.tree.find(name)
+        assert row is not None
+        marks.put(replace(entry, name=title, title=title, row=row), inventory.tree)
+    model.show(inventory, marks)
+    names = [model.text(int(row), NAME) for row in model.rows]
+    assert names == ["Beta", "toy 1.0 (alpha)", "alphabet", "gamma"]
 
 
 def test_a_chain_of_only_directories_opens_at_once(qtbot: QtBot, inventory: Inventory) -> None:

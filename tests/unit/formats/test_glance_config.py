@@ -90,7 +90,9 @@ def test_what_is_missing_or_wrong_is_told() -> None:
     ],
 )  # fmt: skip
 def test_strange_text_is_read_without_harm(text: str) -> None:
-    settings_of(text)
+    found = settings_of(text)
+    named = [*(one.path for one in found.stores), found.staging, found.image_cache]
+    assert all(path is None or path.startswith(b"/") for path in named)
 
 
 def test_values_that_name_each_other_for_ever_end() -> None:

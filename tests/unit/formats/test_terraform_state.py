@@ -400,7 +400,6 @@ def test_what_a_record_says_is_read_as_a_state_locks(project: Project) -> None:
 def test_buckets_and_tables_are_opened_by_their_address() -> None:
     form = TerraformState()
     assert form.schemes == {"s3", "dynamodb"}
-    pytest.importorskip("boto3")
     store = form.open_store("s3://bucket/key", Access(region="x", timeout_s=1))
     assert store.root == b"s3://bucket/key"
 

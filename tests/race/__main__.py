@@ -1,0 +1,14 @@
+"""The full versions of the races, or ``--quick`` ones, and what they counted."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from tests import counts
+from tests.race import readers
+
+PARTS: Final = {"readers": readers.run}
+
+if __name__ == "__main__":
+    sys.exit(counts.main(PARTS))

@@ -17,7 +17,8 @@ from cachewright.formats.uv_record import LIMIT, Record, RecordDamaged, read_rec
 from cachewright.formats.uv_titles import DIST_INFO
 from cachewright.storage.anchored import Directory
 from cachewright.storage.archive import ZipContent
-from cachewright.storage.copying import copy_tree, hash_tree
+from cachewright.storage.copying import copy_tree
+from cachewright.storage.reading_back import hash_tree
 
 if TYPE_CHECKING:
     from cachewright.model import CancelToken

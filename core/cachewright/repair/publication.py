@@ -14,12 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cachewright.errors import CachewrightError, Changed, Refused, StepFailed
+from cachewright.errors import CachewrightError, Changed, Escapes, Refused, StepFailed
 from cachewright.inventory.tree import scan_subtree
 from cachewright.repair.operations import PutBack
 from cachewright.repair.quarantine import ITEM, STAGE, kept_at
 from cachewright.storage.anchored import Directory
-from cachewright.storage.copying import directories_below, hash_tree, sync_tree
+from cachewright.storage.metadata import copy_access, give_owner
+from cachewright.storage.reading_back import hash_tree, sync_tree
 from cachewright.storage.removal import remove_tree
 from cachewright.storage.swap import (
     ExchangeUnsupported,
@@ -82,7 +83,7 @@ class Publication:
             if content.single:
                 self._leave_alone(stage)
             else:
-                os.fchmod(stage.fd, self._mode())
+                self._give_access(stage)
             sync_directory(stage)
         if content.single:
             os.rmdir(STAGE, dir_fd=self.place.fd)
@@ -206,10 +207,15 @@ class Publication:
                 raise PutBack(str(error)) from error
             raise
 
-    def _mode(self) -> int:
-        if self.target.is_directory:
-            return stat.S_IMODE(self.target.judged.mode) & 0o777
-        return _NEW_MODE
+    def _give_access(self, stage: Directory) -> None:
+        """Whoever could enter the old entry, by mode or access list, may enter the new one."""
+        judged = stat.S_IMODE(self.target.judged.mode) & 0o777
+        os.fchmod(stage.fd, judged if self.target.is_directory else _NEW_MODE)
+        with (
+            suppress(NotADirectoryError, FileNotFoundError, Escapes),  # ``recheck`` will tell
+            self.target.parent.open_directory(self.target.name) as old,
+        ):
+            copy_access(old.fd, stage.fd)
 
     def _give_owner(self, stage: Directory) -> None:
         """As root, give the new tree to whom the old one (or its directory) belongs: else the
@@ -220,11 +226,7 @@ class Publication:
             like = self.target.parent.stat(self.target.name)
         except FileNotFoundError:
             like = os.fstat(self.target.parent.fd)
-        for at in directories_below(stage):
-            with stage.open_directory(at) as here:
-                os.fchown(here.fd, like.st_uid, like.st_gid)
-                for name in here.names():
-                    os.chown(name, like.st_uid, like.st_gid, dir_fd=here.fd, follow_symlinks=False)
+        give_owner(stage, like.st_uid, like.st_gid)
 
 
 def as_published(target: Subject) -> dict[str, Any]:

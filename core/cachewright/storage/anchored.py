@@ -47,13 +47,15 @@ class Directory:
     the kernel takes in one path.  Safe to use from several threads until closed.
     """
 
-    __slots__ = ("fd", "identity", "path")
+    __slots__ = ("fd", "identity", "path", "sync_error")
 
     def __init__(self, fd: int, path: bytes) -> None:
         """Take ownership of ``fd``, an open directory; ``path`` is what to call it."""
         self.fd = fd
         self.path = path
         self.identity = identity(os.fstat(fd))
+        self.sync_error = 0
+        """The errno with which its names could not be made durable: see ``sync_directory``."""
 
     @classmethod
     def open(cls, path: bytes) -> Directory:

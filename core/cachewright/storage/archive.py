@@ -23,7 +23,8 @@ from typing import Final, Self
 from cachewright.digests import BLOCK, Cancellable, FileDigest, hex_values, new_hashes
 from cachewright.errors import CachewrightError, SourceUnusable
 from cachewright.storage.anchored import Directory
-from cachewright.storage.copying import MODE_BITS, set_directory_modes, write_hashed
+from cachewright.storage.content import write_hashed
+from cachewright.storage.metadata import MODE_BITS
 
 _UNIX: Final = frozenset({3, 19})
 """Systems (3 Unix, 19 macOS) whose archives carry file modes."""
@@ -332,3 +333,10 @@ def _check_name(name: bytes) -> None:
         or max(map(len, components)) > _LONGEST_NAME
     ):
         raise ValueError("a member's name is too long or too deep")
+
+
+def set_directory_modes(staging: Directory, modes: Iterable[tuple[bytes, int]]) -> None:
+    """Give directories their final modes, the deepest first: a read-only parent comes last."""
+    for relative, mode in sorted(modes, reverse=True):
+        with staging.open_directory(relative) as made:
+            os.fchmod(made.fd, mode)

@@ -7,44 +7,23 @@ swaps the source meanwhile changes what is hashed too, never what is believed
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from cachewright.digests import BLOCK, Cancellable, FileDigest, hash_file, hex_values, new_hashes
-from cachewright.errors import Changed, NotARegularFile
+from cachewright.digests import Cancellable, FileDigest
+from cachewright.errors import Changed, NotARegularFile, Refused
+from cachewright.model import Identity
 from cachewright.storage.anchored import Directory, identity
-from cachewright.storage.swap import sync_directory
+from cachewright.storage.content import Reader
+from cachewright.storage.metadata import copy_metadata
+from cachewright.storage.walking import Cursor, names_in, walk
 
-MODE_BITS: Final = 0o777
-"""What a copy keeps of a mode: setuid, setgid and sticky are dropped."""
-
-
-def write_hashed(
-    fd: int, blocks: Iterable[bytes | memoryview], algorithms: Collection[str]
-) -> FileDigest:
-    """Write ``blocks`` to ``fd``, hashing exactly what was handed to the kernel."""
-    hashes = new_hashes(algorithms)
-    size = 0
-    for block in blocks:
-        for running in hashes.values():
-            running.update(block)
-        rest = memoryview(block)
-        size += len(rest)
-        while rest:
-            rest = rest[os.write(fd, rest) :]
-    return FileDigest(size=size, mode=os.fstat(fd).st_mode, values=hex_values(hashes))
-
-
-def _blocks(fd: int, cancel: Cancellable) -> Iterator[memoryview]:
-    view = memoryview(bytearray(BLOCK))
-    while True:
-        cancel.check()
-        count = os.readv(fd, [view])
-        if not count:
-            return
-        yield view[:count]
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What a file system without hard links answers, or one where a file has too many."""
 
 
 def copy_file(
@@ -53,22 +32,36 @@ def copy_file(
     name: bytes,
     cancel: Cancellable,
     algorithms: Collection[str],
+    *,
+    special_modes: bool = False,
 ) -> FileDigest:
     """One regular file of ``source``, under the same name in ``staging``; as ``copy_tree``."""
-    from_fd = source.open_file(name)
+    return _copy_file(source, staging, name, Reader(algorithms, cancel), special_modes)[1]
+
+
+def _copy_file(
+    source: Directory, staging: Directory, name: bytes, reader: Reader, special_modes: bool
+) -> tuple[os.stat_result, FileDigest]:
+    """Also how the file was found."""
+    path = source.where(name)
+    try:
+        from_fd = source.open_file(name)
+    except FileNotFoundError:
+        raise Changed(path=path, what="it is gone") from None
     try:
         before = os.fstat(from_fd)
-        to_fd = staging.create_file(name, before.st_mode & MODE_BITS)
+        to_fd = staging.create_file(name, 0o600)
         try:
-            digest = write_hashed(to_fd, _blocks(from_fd, cancel), algorithms)
-            os.utime(to_fd, ns=(before.st_atime_ns, before.st_mtime_ns))
+            hashing = reader.copy(from_fd, to_fd, path)
+            copy_metadata(from_fd, to_fd, before, special=special_modes)
+            digest = hashing.digest(os.fstat(to_fd).st_mode)
         finally:
             os.close(to_fd)
         if identity(os.fstat(from_fd)) != identity(before):
-            raise Changed(path=source.where(name), what="it was written to while it was read")
+            raise Changed(path=path, what="it was written to while it was read")
     finally:
         os.close(from_fd)
-    return digest
+    return before, digest
 
 
 def copy_tree(
@@ -76,95 +69,121 @@ def copy_tree(
     staging: Directory,
     cancel: Cancellable,
     algorithms: Collection[str] = ("sha256",),
+    *,
+    special_modes: bool = False,
 ) -> Mapping[bytes, FileDigest]:
     """Copy everything below ``source`` into ``staging`` (empty, private).
 
-    Returns the digest of every file by relative name.  Modes are kept without setuid, setgid
-    and sticky bits, times of files too; owners, extended attributes and hard links are not.
-    A link, device, FIFO or socket raises ``NotARegularFile``; a file written to meanwhile,
-    ``Changed``; either way ``staging`` holds a part and is the caller's to remove.
-    Nothing is made durable: see ``sync_tree``.
+    Returns the digest of every file by relative name.  What else is kept of files and
+    directories says ``metadata``; ``special_modes`` keeps set-ID and sticky bits too.  The mode
+    of ``staging`` itself, and owners, are the caller's.  Names of one file inside the tree are
+    one file in the copy too; a copy shares nothing with the source, whoever else may.  Holes
+    stay holes (see ``content``).
+
+    A link, device, FIFO or socket raises ``NotARegularFile``; something mounted in it,
+    ``Escapes``; anything that changed meanwhile, ``Changed``; too many holes, ``TooLarge``; a
+    source that the staging lies in, ``Refused``.  Either way ``staging`` holds a part and is the
+    caller's to remove.  Nothing is made durable: see ``sync_tree``.
     """
-    digests: dict[bytes, FileDigest] = {}
-    modes: list[tuple[bytes, int]] = []
-    waiting = [b""]
-    while waiting:
-        at = waiting.pop()
-        with source.open_directory(at) as here, staging.open_directory(at) as there:
-            for name in here.names():
-                cancel.check()
-                relative = at + b"/" + name if at else name
-                found = here.stat(name)
-                if stat.S_ISDIR(found.st_mode):
-                    there.make_directory(name).close()
-                    modes.append((relative, found.st_mode & MODE_BITS))
-                    waiting.append(relative)
-                elif stat.S_ISREG(found.st_mode):
-                    digests[relative] = copy_file(here, there, name, cancel, algorithms)
-                else:
-                    raise NotARegularFile(path=here.where(name))
-    set_directory_modes(staging, modes)
-    return digests
+    with Cursor(staging) as there:
+        copying = _Copying(staging, there, Reader(algorithms, cancel), special_modes)
+        walk(source, copying.enter, copying.leave)
+    return copying.digests
 
 
-def set_directory_modes(staging: Directory, modes: Iterable[tuple[bytes, int]]) -> None:
-    """Give directories their final modes, the deepest first: a read-only parent comes last."""
-    for relative, mode in sorted(modes, reverse=True):
-        with staging.open_directory(relative) as made:
-            os.fchmod(made.fd, mode)
+@dataclass(slots=True)
+class _Original:
+    """A file with several names: as it was when it was copied, where to, and how many of its
+    names have not been met yet."""
+
+    identity: Identity
+    relative: bytes
+    digest: FileDigest
+    left: int
 
 
-def directories_below(top: Directory) -> list[bytes]:
-    """Relative names of ``top`` itself (``b""``) and all directories below, parents first."""
-    found = [b""]
-    for at in found:  # grows while it is walked: no recursion, however deep the tree
-        with top.open_directory(at) as here:
-            below = [name for name in here.names() if stat.S_ISDIR(here.stat(name).st_mode)]
-        found.extend(at + b"/" + name if at else name for name in below)
-    return found
+class _Copying:
+    """One copy under way; ``there`` goes where the walk through the source goes."""
+
+    def __init__(
+        self, staging: Directory, there: Cursor, reader: Reader, special_modes: bool
+    ) -> None:
+        self.digests: dict[bytes, FileDigest] = {}
+        self._staging = staging
+        self._there = there
+        self._reader = reader
+        self._special = special_modes
+        self._entered: list[os.stat_result] = []
+        self._originals: dict[tuple[int, int], _Original] = {}
+
+    def enter(self, cursor: Cursor) -> list[bytes]:
+        self._reader.cancel.check()
+        here = cursor.here
+        if _same_place(here.identity, self._staging.identity):
+            raise Refused(path=here.path, reason="the copy of it would lie in itself")
+        if cursor.relative:
+            name = os.path.basename(cursor.relative)
+            self._there.here.make_directory(name).close()
+            self._there.down(name)
+        self._entered.append(os.fstat(here.fd))
+        names = names_in(here)
+        for name in names.others:
+            relative = cursor.relative + b"/" + name if cursor.relative else name
+            self.digests[relative] = self._file(here, name, relative)
+        return names.directories
+
+    def leave(self, cursor: Cursor) -> None:
+        before = self._entered.pop()
+        if identity(os.fstat(cursor.here.fd)) != identity(before):
+            raise Changed(path=cursor.here.path, what="something in it, while it was read")
+        there = self._there.here
+        mode = stat.S_IMODE(os.fstat(there.fd).st_mode)
+        copy_metadata(cursor.here.fd, there.fd, before, special=self._special)
+        if cursor.relative:
+            self._there.up()
+        else:
+            os.fchmod(there.fd, mode)
+
+    def _file(self, here: Directory, name: bytes, relative: bytes) -> FileDigest:
+        self._reader.cancel.check()
+        found = here.stat(name)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotARegularFile(path=here.where(name))
+        original = self._originals.get((found.st_dev, found.st_ino))
+        if original is not None and self._linked(original, here, name, found):
+            return original.digest
+        there = self._there.here
+        before, digest = _copy_file(here, there, name, self._reader, self._special)
+        if before.st_nlink > 1:
+            one = _Original(identity(before), relative, digest, before.st_nlink - 1)
+            self._originals[before.st_dev, before.st_ino] = one
+        return digest
+
+    def _linked(
+        self, original: _Original, here: Directory, name: bytes, found: os.stat_result
+    ) -> bool:
+        """Give the copy another name; False where the target has no such links."""
+        if identity(found) != original.identity:
+            raise Changed(path=here.where(name), what="it was written to while it was read")
+        parent, first = self._staging.parent_of(original.relative)
+        with parent:
+            try:
+                os.link(
+                    first,
+                    name,
+                    src_dir_fd=parent.fd,
+                    dst_dir_fd=self._there.here.fd,
+                    follow_symlinks=False,
+                )
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return False
+        original.left -= 1
+        if not original.left:
+            del self._originals[found.st_dev, found.st_ino]
+        return True
 
 
-def hash_tree(
-    top: Directory, cancel: Cancellable, algorithms: Collection[str] = ("sha256",)
-) -> Mapping[bytes, FileDigest]:
-    """Digest of every regular file below ``top``, by relative name, read from descriptors.
-
-    Anything that is neither file nor directory raises ``NotARegularFile``.
-    """
-    digests: dict[bytes, FileDigest] = {}
-    buffer = bytearray(BLOCK)
-    for at in directories_below(top):
-        with top.open_directory(at) as here:
-            for name in here.names():
-                if stat.S_ISDIR(here.stat(name).st_mode):
-                    continue
-                fd = here.open_file(name)
-                try:
-                    mode = os.fstat(fd).st_mode
-                    size, values = hash_file(fd, algorithms, cancel, buffer)
-                finally:
-                    os.close(fd)
-                relative = at + b"/" + name if at else name
-                digests[relative] = FileDigest(size=size, mode=mode, values=values)
-    return digests
-
-
-def sync_tree(top: Directory) -> None:
-    """Make a tree durable: every file, then every directory, the deepest first.
-
-    ``OSError`` is final: the same file must not be tried again, since the kernel may by then
-    call the lost pages clean (reliability.md B3).  The tree has to be made anew.
-    """
-    directories = directories_below(top)
-    for at in directories:
-        with top.open_directory(at) as here:
-            for name in here.names():
-                if stat.S_ISREG(here.stat(name).st_mode):
-                    fd = here.open_file(name)
-                    try:
-                        os.fsync(fd)
-                    finally:
-                        os.close(fd)
-    for at in reversed(directories):
-        with top.open_directory(at) as here:
-            sync_directory(here)
+def _same_place(one: Identity, other: Identity) -> bool:
+    return (one.device, one.inode) == (other.device, other.inode)

@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, cast
 
 from cachewright.storage.anchored import Directory
@@ -67,24 +68,40 @@ def _plain(*names: bytes) -> None:
 def rename_noreplace(src: Directory, name: bytes, dst: Directory, new: bytes) -> None:
     """Move ``src/name`` to ``dst/new`` in one step; ``FileExistsError`` if that is taken.
 
-    Where the kernel lacks the flag: a directory claims the name by an empty directory, which a
-    rename replaces atomically (a crash in between leaves the empty one); anything else gets a
-    second link, then loses the first (a crash in between leaves both names).  Nothing is ever
-    overwritten either way.
+    Where kernel or file system lack the flag (they say so of a free name only: a taken one is
+    "taken" to all): a directory claims the name by an empty directory, which a rename replaces
+    atomically, so a crash in between leaves that empty one beside the untouched ``src/name``.
+    Anything else gets a second link, then loses the first: a crash in between leaves both names
+    for the one file.  A file system without hard links raises ``OSError`` instead.  Nothing
+    that holds anything is ever overwritten or removed either way.
     """
     _plain(name, new)
     if _rename2(src, name, dst, new, _NOREPLACE):
         return
     if stat.S_ISDIR(os.stat(name, dir_fd=src.fd, follow_symlinks=False).st_mode):
-        os.mkdir(new, 0o700, dir_fd=dst.fd)
+        _move_over_claim(src, name, dst, new)
+    else:
+        _move_by_link(src, name, dst, new)
+
+
+def _move_over_claim(src: Directory, name: bytes, dst: Directory, new: bytes) -> None:
+    with dst.make_directory(new) as claim:
         try:
             os.rename(name, new, src_dir_fd=src.fd, dst_dir_fd=dst.fd)
         except BaseException:
-            os.rmdir(new, dir_fd=dst.fd)
+            with suppress(OSError):  # somebody's by now, or filled: it stays
+                if dst.stat(new).st_ino == claim.identity.inode:
+                    os.rmdir(new, dir_fd=dst.fd)
             raise
-    else:
-        os.link(name, new, src_dir_fd=src.fd, dst_dir_fd=dst.fd, follow_symlinks=False)
-        os.unlink(name, dir_fd=src.fd)
+
+
+def _move_by_link(src: Directory, name: bytes, dst: Directory, new: bytes) -> None:
+    os.link(name, new, src_dir_fd=src.fd, dst_dir_fd=dst.fd, follow_symlinks=False)
+    moved = dst.stat(new)
+    with suppress(FileNotFoundError):
+        left = src.stat(name)
+        if (left.st_dev, left.st_ino) == (moved.st_dev, moved.st_ino):
+            os.unlink(name, dir_fd=src.fd)
 
 
 def exchange(a: Directory, a_name: bytes, b: Directory, b_name: bytes) -> None:
@@ -123,10 +140,16 @@ def supports_exchange(scratch: Directory) -> bool:
 def sync_directory(directory: Directory) -> None:
     """Make the directory's names durable.  ``OSError`` means they may not be: the step failed.
 
-    A file system that knows no such call (some FUSE and network ones) is taken at its word.
+    That is final for this pinned directory: it raises the same again without asking, since a
+    second fsync(2) may answer "done" for what the first has lost (reliability.md B3).  A file
+    system that knows no such call (some FUSE and network ones) is taken at its word.
     """
+    if directory.sync_error:
+        code = directory.sync_error
+        raise OSError(code, os.strerror(code), directory.path)
     try:
         os.fsync(directory.fd)
     except OSError as error:
         if error.errno not in _NO_DIRECTORY_SYNC:
+            directory.sync_error = error.errno or errno.EIO
             raise

@@ -53,7 +53,8 @@ from cachewright.repair.journal import Journal
 from cachewright.repair.plan import below, make_plan
 from cachewright.repair.subject import LookAround
 from cachewright.storage.anchored import Directory
-from cachewright.storage.copying import copy_tree, hash_tree
+from cachewright.storage.copying import copy_tree
+from cachewright.storage.reading_back import hash_tree
 from cachewright.text import display
 
 GOOD = b"good content" * 1000

@@ -14,7 +14,7 @@ from cachewright.errors import Cancelled, SourceUnusable
 from cachewright.model import CancelToken
 from cachewright.storage.anchored import Directory
 from cachewright.storage.archive import ArchiveLimits, ZipContent
-from cachewright.storage.copying import hash_tree
+from cachewright.storage.reading_back import hash_tree
 
 Fill = Callable[[zipfile.ZipFile], None]
 

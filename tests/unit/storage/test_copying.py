@@ -10,9 +10,10 @@ import pytest
 
 from cachewright.errors import Cancelled, Changed, NotARegularFile
 from cachewright.model import CancelToken
-from cachewright.storage import copying
 from cachewright.storage.anchored import Directory
-from cachewright.storage.copying import copy_tree, hash_tree, sync_tree
+from cachewright.storage.content import Reader
+from cachewright.storage.copying import copy_tree
+from cachewright.storage.reading_back import hash_tree, sync_tree
 from cachewright.storage.removal import remove_tree
 
 
@@ -50,7 +51,7 @@ def test_links_and_pipes_make_a_source_unfit(root: Directory, source: Path) -> N
 def test_a_source_written_to_meanwhile_is_noticed(
     root: Directory, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = copying.write_hashed
+    write = Reader.copy
 
     def slow(*arguments: object) -> object:
         digest = write(*arguments)  # type: ignore[arg-type]
@@ -58,7 +59,7 @@ def test_a_source_written_to_meanwhile_is_noticed(
             file.write(b"more")
         return digest
 
-    monkeypatch.setattr(copying, "write_hashed", slow)
+    monkeypatch.setattr(Reader, "copy", slow)
     with Directory.open(os.fsencode(source)) as opened, pytest.raises(Changed):
         copy_tree(opened, root, CancelToken())
 

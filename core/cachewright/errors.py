@@ -96,6 +96,10 @@ class InUse(Refused):
     """{path} was left untouched: {reason}."""
 
 
+class AnotherAtWork(InUse):
+    """{path} was left untouched: another Cachewright is at work here."""
+
+
 class NotConfirmed(Refused):
     """{path} was left untouched: {subject} must be typed to confirm this step."""
 

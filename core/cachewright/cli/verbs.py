@@ -24,6 +24,10 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
         "List, put back or delete what is kept.",
     ),
     "undo": ("cachewright.cli.undo:undo", "Put back what a repair moved."),
+    "recover": (
+        "cachewright.cli.recover:recover",
+        "Finish or take back what was interrupted.",
+    ),
     "journal": ("cachewright.cli.journal:journal", "Show what was repaired here."),
     "demo": ("cachewright.cli.demo:demo", "Try it on a made-up cache with every kind of trouble."),
 }

@@ -60,7 +60,7 @@ def quarantine_lock(work: Work, step: PlanStep) -> Outcome:
             with quarantine.place(running.id, about) as private:
                 fit = _fitness(work, subject, place, judged)
                 taking = Taking(subject.parent, subject.name, private, step.path, fit)
-                _take(work, place, judged, taking)
+                _take(work, place, judged, taking, running)
                 _keep(taking, running, step, noted)
     return outcome(step, Result.DONE, _words(work, delayed=delayed), running.id)
 
@@ -150,7 +150,9 @@ def _unmoved(identity: Identity) -> Identity:
     return replace(identity, ctime_ns=0)
 
 
-def _take(work: Work, place: LockPlace, judged: LockReport, taking: Taking) -> None:
+def _take(
+    work: Work, place: LockPlace, judged: LockReport, taking: Taking, running: Running
+) -> None:
     """An info file locks nothing, so nothing needs to stand in for it: its lock is held."""
     if place.kind is LockKind.INFO_FILE:
         taking.by_rename()
@@ -166,6 +168,7 @@ def _take(work: Work, place: LockPlace, judged: LockReport, taking: Taking) -> N
             records=_records(work, place, like),
             inner=place.record,
         )
+        running.prepared(taking.private.identity_of(STAGE))
         _last_look(taking, judged)
     except BaseException:
         remove_tree(taking.private, STAGE)

@@ -13,7 +13,7 @@ from typing import Final
 
 import portalocker
 
-from cachewright.errors import InUse
+from cachewright.errors import AnotherAtWork
 from cachewright.storage.anchored import Directory
 from cachewright.storage.beneath import SAFE_FLAGS
 
@@ -25,7 +25,8 @@ _TRY_EVERY_S: Final = 0.05
 
 @contextmanager
 def exclusive(directory: Directory, name: bytes, *, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold ``directory/name`` for the block; ``InUse`` if another holds it after ``wait_s``."""
+    """Hold ``directory/name`` for the block; ``AnotherAtWork`` if another still holds it after
+    ``wait_s`` seconds."""
     fd = os.open(name, os.O_RDWR | os.O_CREAT | SAFE_FLAGS, 0o600, dir_fd=directory.fd)
     try:
         _lock(fd, directory.where(name), wait_s)
@@ -43,7 +44,7 @@ def _lock(fd: int, path: bytes, wait_s: float) -> None:
             )
         except portalocker.exceptions.AlreadyLocked:
             if time.monotonic() >= until:
-                raise InUse(path=path, reason="another Cachewright is at work here") from None
+                raise AnotherAtWork(path=path) from None
             time.sleep(_TRY_EVERY_S)
         else:
             return

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from cachewright.errors import JournalDamaged, NotARegularFile
@@ -24,6 +25,7 @@ from cachewright.storage.swap import sync_directory
 _NAME: Final = b"journal.jsonl"
 _HEAD: Final = b"journal.head"
 _HEAD_NEW: Final = b"journal.head.new"
+_TORN: Final = b"journal.torn"
 _LOCK: Final = b"journal.lock"
 _PATIENCE_S: Final = 10.0
 """How long an append waits for another one, which takes milliseconds."""
@@ -77,7 +79,7 @@ class Journal:
     def append(self, operation: str, event: Event, fields: Mapping[str, Any]) -> Record:
         """Add a record; it is durable when this returns.
 
-        After an ``OSError`` it may or may not be there; the journal itself is whole.
+        After an ``OSError`` it is not there, unless the disk refused to take it back as well.
         """
         with exclusive(self.state, _LOCK, wait_s=_PATIENCE_S):
             known = self._verified()
@@ -94,7 +96,8 @@ class Journal:
                 previous=previous,
             )
             self._write(line)
-            self._set_head(record)
+            with suppress(OSError):  # it may be one behind; the next append moves it first
+                self._set_head(record)
             self._seen, self._records = self._state(), (*known, record)
             return record
 
@@ -115,18 +118,53 @@ class Journal:
 
     def _read(self) -> tuple[Record, ...]:
         content = self._content(_NAME)
-        lines = content.split(b"\n")
-        records: list[Record] = []
-        for number, line in enumerate(lines[:-1], start=1):
-            previous = records[-1].hash if records else GENESIS
-            try:
-                records.append(parse(line, number, previous))
-            except ValueError as error:
-                raise self._damaged(number, str(error)) from error
-        if lines[-1]:
-            raise self._damaged(len(lines), "it was cut off while it was written")
+        records, rest, why = _parsed(content)
+        if why:
+            raise self._damaged(len(records) + 1, why)
+        if rest:
+            raise self._damaged(len(records) + 1, "it was cut off while it was written")
         self._check_head(records)
         return tuple(records)
+
+    def set_aside_torn_end(self) -> bool:
+        """Take away a last record that a crash or power cut left half written; whether there
+        was one.
+
+        Nobody was ever told of it: every record that an append returned for is noted as the
+        last one before the next append begins.  Its bytes are kept in ``journal.torn``.  Any
+        other damage is left as it is, to be looked at by a person.
+        """
+        with exclusive(self.state, _LOCK, wait_s=_PATIENCE_S):
+            content = self._content(_NAME)
+            records, rest, _why = _parsed(content)
+            if not rest or b"\n" in rest[:-1]:
+                return False
+            try:
+                self._check_head(records)
+            except JournalDamaged:
+                return False
+            if self._head != len(records):
+                return False
+            self._seen = None
+            self._keep_aside(rest)
+            self._cut(len(content) - len(rest))
+        return True
+
+    def _keep_aside(self, rest: bytes) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFE_FLAGS
+        with open(os.open(_TORN, flags, 0o600, dir_fd=self.state.fd), "wb") as file:
+            file.write(rest + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync_directory(self.state)
+
+    def _cut(self, size: int) -> None:
+        fd = self.state.open_file(_NAME, os.O_RDWR)
+        try:
+            os.ftruncate(fd, size)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def _content(self, name: bytes) -> bytes:
         try:
@@ -166,11 +204,11 @@ class Journal:
             try:
                 _write_whole(fd, line)
                 os.fsync(fd)
+                if not before:
+                    sync_directory(self.state)
             except BaseException:
                 os.ftruncate(fd, before)
                 raise
-            if not before:
-                sync_directory(self.state)
         finally:
             os.close(fd)
 
@@ -184,6 +222,21 @@ class Journal:
         os.rename(_HEAD_NEW, _HEAD, src_dir_fd=self.state.fd, dst_dir_fd=self.state.fd)
         sync_directory(self.state)
         self._head = record.number
+
+
+def _parsed(content: bytes) -> tuple[list[Record], bytes, str]:
+    """The whole records from the start on, the bytes after them, and why they are no record
+    (nothing where just the line break is missing)."""
+    records: list[Record] = []
+    at = 0
+    while (end := content.find(b"\n", at)) >= 0:
+        previous = records[-1].hash if records else GENESIS
+        try:
+            records.append(parse(content[at:end], len(records) + 1, previous))
+        except ValueError as error:
+            return records, content[at:], str(error)
+        at = end + 1
+    return records, content[at:], ""
 
 
 def _write_whole(fd: int, line: bytes) -> None:

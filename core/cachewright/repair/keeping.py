@@ -102,22 +102,28 @@ def _purge(journal: Journal, one: Operation, kept: Kept, look: LookAround) -> Ou
 
 def _delete(journal: Journal, one: Operation, quarantine: Quarantine, look: LookAround) -> None:
     recorded = one.kept or {}
-    with kept_place(recorded, quarantine, one.path) as place:
+    with kept_place(one, quarantine) as place:
         if not one.purge_started and not same_thing(
-            place.stat(ITEM), recorded["identity"], unchanged=True
+            place.stat(ITEM), recorded["identity"], this_boot=one.this_boot, unchanged=True
         ):
             raise Changed(path=place.where(ITEM), what="a name was added or taken away")
-        _refuse_users(place, look)
+        refuse_users(place, look)
         about = {name: one.started[name] for name in ("step", "subject", "path", "root")}
         with operation(journal, new_id(), {**about, "purges": one.id}) as running:
-            remove_tree(place, ITEM)
-            sync_directory(place)
+            delete_item(place)
             running.done()
         name = str(recorded["place"]).encode()
         quarantine.discard(place, name)
 
 
-def _refuse_users(place: Directory, look: LookAround) -> None:
+def delete_item(place: Directory) -> None:
+    """Delete what is kept in an operation's place, durably."""
+    remove_tree(place, ITEM)
+    sync_directory(place)
+
+
+def refuse_users(place: Directory, look: LookAround) -> None:
+    """``InUse`` where anybody uses what is kept in an operation's place."""
     tree = scan_subtree(place, ITEM)
     places = set(zip(tree.device.tolist(), tree.inode.tolist(), strict=True))
     here = place.where(ITEM)

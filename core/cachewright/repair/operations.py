@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cachewright.errors import CachewrightError, StepFailed
-from cachewright.model import StepKind
+from cachewright.holders.processes import boot_id
+from cachewright.model import Identity, StepKind
 from cachewright.repair.journal import Journal
 from cachewright.repair.records import Event, Record, unpack
 
@@ -24,7 +25,8 @@ class Operation:
     """One repair, undo or purge.
 
     ``started`` are the fields of its first record (names, paths, identities: enough to finish
-    it or roll it back), ``ended`` those of its last.  ``event`` is ``STARTED`` where it was
+    it or roll it back), ``prepared`` those of the record that was written right before anything
+    in the cache was moved, ``ended`` those of its last.  ``event`` is ``STARTED`` where it was
     interrupted.  ``undoes`` and ``purges`` name the operation that it takes back or deletes
     the kept copy of.
     """
@@ -37,10 +39,29 @@ class Operation:
     started: Mapping[str, Any]
     event: Event = Event.STARTED
     reason: str = ""
+    prepared: Mapping[str, Any] | None = None
     ended: Mapping[str, Any] | None = None
     undone: bool = False
     purge_started: bool = False
     purged: bool = False
+
+    @property
+    def root(self) -> bytes:
+        """The cache that it is about."""
+        return unpack(self.started["root"])
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was interrupted, or is at work this moment."""
+        return self.ended is None
+
+    @property
+    def this_boot(self) -> bool:
+        """Whether it started since the machine did: only then do device numbers mean the same.
+
+        Records of older versions do not say, and are taken for this boot's.
+        """
+        return str(self.started.get("boot_id") or boot_id()) == boot_id()
 
     @property
     def undoes(self) -> str | None:
@@ -86,7 +107,12 @@ def operations(records: Iterable[Record]) -> tuple[Operation, ...]:
             found[record.operation] = operation = _first(record)
             if operation.purges in found:
                 found[operation.purges] = replace(found[operation.purges], purge_started=True)
-        elif record.operation in found:
+        elif record.operation not in found:
+            continue
+        elif record.event is Event.PREPARED:
+            one = found[record.operation]
+            found[record.operation] = replace(one, prepared=record.fields)
+        else:
             found[record.operation] = operation = replace(
                 found[record.operation],
                 event=record.event,
@@ -127,6 +153,15 @@ class Running:
         self._journal = journal
         self.ended = False
 
+    def prepared(self, made: Identity, signature: str | None = None) -> None:
+        """Record what was made to stand in the subject's place, right before it gets there.
+
+        So that whoever finds this operation interrupted can tell it from anything else that
+        lies there by then.
+        """
+        fields = {"made": {**made.as_json(), "signature": signature}}
+        self._journal.append(self.id, Event.PREPARED, fields)
+
     def end(self, event: Event, fields: Mapping[str, Any]) -> None:
         """Record how it ended; durable on return."""
         self._journal.append(self.id, event, fields)
@@ -151,7 +186,7 @@ def operation(journal: Journal, operation_id: str, fields: Mapping[str, Any]) ->
     the operation stays open in the journal and is found there by the next start.
     """
     running = Running(journal, operation_id)
-    journal.append(running.id, Event.STARTED, fields)
+    journal.append(running.id, Event.STARTED, {**fields, "boot_id": boot_id()})
     try:
         yield running
     except Exception as error:

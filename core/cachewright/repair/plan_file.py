@@ -13,11 +13,12 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 from cachewright.errors import CachewrightError, PlanInvalid
 from cachewright.model import Confirm, Identity, Plan, PlanStep, StepKind
 from cachewright.storage.anchored import Directory
+from cachewright.strict_json import JsonRefused, read
 from cachewright.text import display, is_address, is_text, timestamp
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ T = TypeVar("T")
 SCHEMA: Final = "cachewright.plan/1"
 LIMIT: Final = 64 << 20
 """Bytes of a plan file; no sane plan comes near."""
+_MEMORY: Final = 512 << 20
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -84,23 +86,14 @@ def load(path: bytes) -> Plan:
 def parse(content: bytes, path: bytes = b"the plan") -> Plan:
     """The plan in ``content``; ``path`` is only what messages call it."""
     try:
-        data = json.loads(
-            content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        data = read(content, LIMIT, memory=_MEMORY)
+    except JsonRefused as error:
+        where = f" (line {error.line})" if error.line else ""
+        raise PlanInvalid(path=path, reason=f"it {error}{where}") from error
+    try:
         return _plan(_of(data, dict, "the whole"))
-    except (ValueError, RecursionError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise PlanInvalid(path=path, reason=str(error)) from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
 
 
 def _of(value: Any, kind: type[T], what: str) -> T:

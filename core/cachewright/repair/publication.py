@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cachewright.errors import CachewrightError, Changed, Escapes, Refused, StepFailed
 from cachewright.inventory.tree import scan_subtree
 from cachewright.repair.operations import PutBack
-from cachewright.repair.quarantine import ITEM, STAGE, kept_at
+from cachewright.repair.quarantine import ALONE, ITEM, SPARE, STAGE, kept_at
 from cachewright.storage.anchored import Directory
 from cachewright.storage.metadata import copy_access, give_owner
 from cachewright.storage.reading_back import hash_tree, sync_tree
@@ -32,6 +32,7 @@ from cachewright.text import display
 
 if TYPE_CHECKING:
     from cachewright.digests import Cancellable, FileDigest
+    from cachewright.model import Identity
     from cachewright.repair.operations import Running
     from cachewright.repair.subject import LookAround, Subject
 
@@ -39,8 +40,6 @@ Files = Mapping[bytes, "FileDigest"]
 
 _ROOT_USER: Final = 0
 _NEW_MODE: Final = 0o755
-_SPARE: Final = b"spare"
-_ALONE: Final = b"alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class Publication:
             sync_directory(stage)
         if content.single:
             os.rmdir(STAGE, dir_fd=self.place.fd)
-            rename_noreplace(self.place, _ALONE, self.place, STAGE)
+            rename_noreplace(self.place, ALONE, self.place, STAGE)
         sync_directory(self.place)
 
     def _leave_alone(self, stage: Directory) -> None:
@@ -100,9 +99,14 @@ class Publication:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-        rename_noreplace(stage, name, self.place, _ALONE)
-        found = self.place.stat(_ALONE)
+        rename_noreplace(stage, name, self.place, ALONE)
+        found = self.place.stat(ALONE)
         self._made.add((found.st_dev, found.st_ino))
+
+    def made(self) -> tuple[Identity, str]:
+        """Identity and signature of what is staged, by which it is known wherever it lies."""
+        tree = scan_subtree(self.place, STAGE)
+        return self.place.identity_of(STAGE), tree.signature(0)
 
     def swap(self, *, gate_held: bool) -> None:
         """Look at the target once more, exchange it with the stage, look at what came out.
@@ -150,16 +154,16 @@ class Publication:
         try:
             exchange(self.place, old, target.parent, target.name)
         except ExchangeUnsupported:
-            rename_noreplace(target.parent, target.name, self.place, _SPARE)
+            rename_noreplace(target.parent, target.name, self.place, SPARE)
             rename_noreplace(self.place, old, target.parent, target.name)
-            rename_noreplace(self.place, _SPARE, self.place, old)
+            rename_noreplace(self.place, SPARE, self.place, old)
         if old != STAGE:
             rename_noreplace(self.place, old, self.place, STAGE)
 
     def drop_stage(self) -> None:
         """Remove what was staged and not published.  Only ever the new tree: after an exchange
         the old one has this name for a moment."""
-        for name in (_ALONE, STAGE):
+        for name in (ALONE, STAGE):
             with suppress(OSError, CachewrightError):
                 found = self.place.stat(name)
                 if (found.st_dev, found.st_ino) in self._made:
@@ -253,6 +257,7 @@ def publish_tree(
     target, place = publication.target, publication.place
     try:
         publication.stage(content, cancel)
+        running.prepared(*publication.made())
         publication.swap(gate_held=gate_held)
         try:
             kept = None if target.missing else kept_at(place, running.id, size)

@@ -17,6 +17,7 @@ from cachewright.repair.plan import MISSING
 from cachewright.repair.publication import Content, Publication, publish_tree
 from cachewright.repair.quarantine import ITEM, Quarantine
 from cachewright.repair.records import pack
+from cachewright.repair.recover import recover
 from cachewright.repair.sources import write_source
 from cachewright.repair.subject import Subject
 from cachewright.storage.anchored import Directory
@@ -77,8 +78,9 @@ def publish(
     )
     journal = Journal.open(None if state_dir is None else os.fsencode(state_dir))
     try:
-        journal.verify()
         with Directory.open(top) as cache:
+            recover(journal, root=cache.path)
+            journal.verify()
             return _publish(cache, os.path.relpath(path, top), content, journal, token)
     finally:
         journal.close()

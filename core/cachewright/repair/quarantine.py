@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from cachewright.formats.base import Format
 
 ITEM: Final = b"item"
+"""What is kept."""
 STAGE: Final = b"stage"
+"""What is made to be exchanged with something in the cache, and for a moment what came out."""
+ALONE: Final = b"alone"
+"""A single file on its way out of its staging directory."""
+SPARE: Final = b"spare"
+"""What was taken out of the way, where that needs more than one step."""
 RECORD: Final = b"record.json"
 _LOCK: Final = b"lock"
 _OTHERS: Final = 0o077
@@ -98,8 +104,10 @@ class Quarantine:
     def discard(self, place: Directory, name: bytes) -> None:
         """Remove an operation's place, unless anything but its record is there."""
         with suppress(OSError, CachewrightError):
-            if place.names() == [RECORD]:
+            names = place.names()
+            if names == [RECORD]:
                 os.unlink(RECORD, dir_fd=place.fd)
+            if names in ([], [RECORD]):
                 os.rmdir(name, dir_fd=self.directory.fd)
 
 
@@ -183,17 +191,19 @@ def kept_at(place: Directory, operation: str, size: int) -> dict[str, Any]:
 
 
 def same_thing(
-    found: os.stat_result, recorded: Mapping[str, Any], *, unchanged: bool = False
+    found: os.stat_result,
+    recorded: Mapping[str, Any],
+    *,
+    this_boot: bool,
+    unchanged: bool = False,
 ) -> bool:
     """Whether this is the very file or directory that was recorded: device, inode and type.
 
+    A device may have another number after a restart, so without ``this_boot`` it is not asked.
     An inode is given to the next file as soon as the former is gone; with ``unchanged`` the
     time of change must fit as well, which also tells a directory that got or lost a name.
     """
     now = identity(found)
-    same = (now.device, now.inode, stat.S_IFMT(now.mode)) == (
-        recorded["device"],
-        recorded["inode"],
-        stat.S_IFMT(recorded["mode"]),
-    )
-    return same and (not unchanged or now.ctime_ns == recorded["ctime_ns"])
+    same = (now.inode, stat.S_IFMT(now.mode)) == (recorded["inode"], stat.S_IFMT(recorded["mode"]))
+    here = not this_boot or now.device == recorded["device"]
+    return same and here and (not unchanged or now.ctime_ns == recorded["ctime_ns"])

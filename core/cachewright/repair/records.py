@@ -10,15 +10,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from cachewright.strict_json import read
+
 GENESIS: Final = "0" * 64
 """What stands for the hash before the first record."""
+_LIMIT: Final = 256 << 20
+_MEMORY: Final = 1 << 30
+_DEEPEST: Final = 128
+"""More of each than a plan may have, which a record carries parts of: what was written once is
+always read again."""
 
 
 class Event(StrEnum):
     """What a record says of its operation.  The last one of an operation is how it ended; one
-    that only started was interrupted."""
+    that only started, or was only prepared, was interrupted."""
 
     STARTED = "started"
+    PREPARED = "prepared"
     DONE = "done"
     ROLLED_BACK = "rolled-back"
     FAILED = "failed"
@@ -82,7 +90,7 @@ def parse(line: bytes, number: int, previous: str) -> Record:
     """The record in ``line`` (without its line break), which must be ``number`` and follow
     ``previous``; ``ValueError`` says how it does not."""
     try:
-        data = json.loads(line.decode("ascii"))
+        data = read(line, _LIMIT, memory=_MEMORY, deepest=_DEEPEST, halves=True)
         del data["hash"]
         record, written = make(**{**data, "event": Event(data["event"])})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -235,7 +235,7 @@ def release_lease(work: Work, step: PlanStep) -> Outcome:
         "root_identity": work.root.identity.as_json(),
         "format": work.form.name,
         "gates": [],
-        "quarantine": None,
+        "quarantine": pack(work.quarantine.path) if work.quarantine else None,
     }
     place = Place(store, LockKind.LEASE, about, after_break(work.form))
     return release(place, work.journal, step, work.confirmations)

@@ -35,8 +35,8 @@ def put_back(journal: Journal, undone: Operation, look: LookAround) -> str:
     Raises ``LockThere`` where another lock has its place.
     """
     del look
-    stored = _record(undone)
-    with exclusive(journal.state, STATE_LOCK), _opened(undone) as store:
+    stored = record_of(undone)
+    with exclusive(journal.state, STATE_LOCK), opened_store(undone) as store:
         if store.read(stored.key) is not None:
             raise LockThere(path=undone.path)
         copied = {name: undone.started[name] for name in _COPIED if name in undone.started}
@@ -61,7 +61,8 @@ def _write(store: LockStore, stored: Stored, undone: Operation) -> str:
     return "The lock is there again, as it was."
 
 
-def _record(undone: Operation) -> Stored:
+def record_of(undone: Operation) -> Stored:
+    """The record that was released, or was about to be; ``Refused`` if it was not kept whole."""
     record: Mapping[str, Any] = undone.started["record"]
     body = base64.b64decode(record["body"], validate=True)
     if not record["whole"]:
@@ -76,7 +77,7 @@ def _record(undone: Operation) -> Stored:
 
 
 @contextmanager
-def _opened(undone: Operation) -> Iterator[LockStore]:
+def opened_store(undone: Operation) -> Iterator[LockStore]:
     """The store that the lock was in, opened as it was then."""
     form = by_name(str(undone.started["format"]))
     if undone.started["lock"] == LockKind.OBJECT.value or "access" in undone.started:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from cachewright.errors import CachewrightError, Changed, Refused
 from cachewright.model import Gate, LockKind
@@ -21,7 +21,7 @@ from cachewright.storage.anchored import Directory
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """The root of the cache that an operation acted in, and its quarantine if it has one."""
+    """The root of the cache that an operation acted in, and its quarantine if there is one."""
 
     root: Directory
     quarantine: Quarantine | None
@@ -29,7 +29,7 @@ class Reopened:
     def need_quarantine(self) -> Quarantine:
         """The quarantine of an operation that could not have been without one."""
         if self.quarantine is None:
-            raise Refused(path=self.root.path, reason="the repair had no quarantine")
+            raise Refused(path=self.root.path, reason="its quarantine is gone")
         return self.quarantine
 
 
@@ -39,7 +39,7 @@ def reopened(operation: Operation, journal: Journal) -> Iterator[Reopened]:
     root = open_root(operation)
     try:
         packed = operation.started.get("quarantine")
-        if packed is None:
+        if packed is None or not os.path.lexists(unpack(packed)):
             with exclusive(journal.state, STATE_LOCK), _gates(operation, root):
                 yield Reopened(root, None)
             return
@@ -60,7 +60,7 @@ def open_root(operation: Operation) -> Directory:
         root = Directory.open(path)
     except CachewrightError as error:
         raise Refused(path=operation.path, reason=str(error)) from error
-    if (root.identity.device, root.identity.inode) != (recorded["device"], recorded["inode"]):
+    if not same_thing(os.fstat(root.fd), recorded, this_boot=operation.this_boot):
         root.close()
         raise Changed(path=path, what="another directory is there now")
     return root
@@ -96,10 +96,17 @@ def subject_place(operation: Operation, root: Directory) -> Iterator[tuple[Direc
 
 
 @contextmanager
-def kept_place(kept: Mapping[str, Any], quarantine: Quarantine, path: bytes) -> Iterator[Directory]:
-    """The place in quarantine where something is kept, proven to be what was recorded."""
+def kept_place(operation: Operation, quarantine: Quarantine) -> Iterator[Directory]:
+    """The place in quarantine where an operation's copy is kept, proven to be what was
+    recorded."""
+    path, kept = operation.path, operation.kept
+    if kept is None:
+        raise Refused(path=path, reason="nothing of it is kept")
     with own_place(str(kept["place"]), quarantine, path) as place:
-        if not place.exists(ITEM) or not same_thing(place.stat(ITEM), kept["identity"]):
+        there = place.exists(ITEM) and same_thing(
+            place.stat(ITEM), kept["identity"], this_boot=operation.this_boot
+        )
+        if not there:
             raise Refused(path=path, reason="what is in quarantine is not what was put there")
         yield place
 

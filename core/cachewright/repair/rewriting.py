@@ -19,12 +19,13 @@ from typing import Final
 
 from cachewright.errors import CachewrightError, Changed, Refused
 from cachewright.model import Gate, Identity, Outcome, PlanStep, Result, StepKind
-from cachewright.repair.operations import PutBack
+from cachewright.repair.operations import PutBack, Running
 from cachewright.repair.plan import below
 from cachewright.repair.records import pack
 from cachewright.repair.subject import LookAround, Subject
 from cachewright.repair.work import Work, held, outcome
 from cachewright.storage.anchored import Directory
+from cachewright.storage.removal import remove_tree
 from cachewright.storage.swap import (
     ExchangeUnsupported,
     exchange,
@@ -56,7 +57,9 @@ def rewrite_record(work: Work, step: PlanStep) -> Outcome:
             step, gates, beside=pack(beside), old=sha256_of(old), new=sha256_of(new)
         ) as running:
             keep_content(work.journal.state, running.id, old)
-            with replaced_content(subject, beside, old, new, work.look):
+            with replaced_content(
+                subject, beside, old=old, new=new, look=work.look, running=running
+            ):
                 running.done(new=sha256_of(new), old=sha256_of(old), mode=stat.S_IMODE(judged.mode))
         with suppress(OSError):  # somebody took it away again: a later step will see that
             work.written[step.path] = parent.identity_of(name)
@@ -69,7 +72,10 @@ def _make_record(work: Work, step: PlanStep, subject: Subject, gates: tuple[Gate
     new = _rewritten(work, step, b"")
     beside = unguessable_name()
     fields = {"beside": pack(beside), "old": None, "new": sha256_of(new)}
-    with work.operation(step, gates, **fields) as running, new_content(subject, beside, new):
+    with (
+        work.operation(step, gates, **fields) as running,
+        new_content(subject, beside, new, running),
+    ):
         running.done(new=sha256_of(new), old=None)
     return outcome(step, Result.DONE, "Written; there was none before.", running.id)
 
@@ -124,13 +130,20 @@ def unguessable_name() -> bytes:
 
 @contextmanager
 def replaced_content(
-    subject: Subject, beside: bytes, old: bytes, new: bytes, look: LookAround
+    subject: Subject,
+    beside: bytes,
+    *,
+    old: bytes,
+    new: bytes,
+    look: LookAround,
+    running: Running,
 ) -> Iterator[None]:
     """Put ``new`` in the place of ``old``, durably, in one step; run the block; then drop the
     old file.  When anything fails the old file, or what somebody saved meanwhile, is there."""
     parent = subject.parent
     ours = _write_beside(subject, beside, new)
     try:
+        running.prepared(parent.identity_of(beside))
         subject.recheck()
         _exchange(subject, beside)
         try:
@@ -151,12 +164,13 @@ def replaced_content(
 
 
 @contextmanager
-def new_content(subject: Subject, beside: bytes, new: bytes) -> Iterator[None]:
+def new_content(subject: Subject, beside: bytes, new: bytes, running: Running) -> Iterator[None]:
     """Put ``new`` where nothing is, durably, in one step; run the block.  When anything fails
     nothing is there again."""
     parent = subject.parent
     ours = _write_beside(subject, beside, new)
     try:
+        running.prepared(parent.identity_of(beside))
         try:
             rename_noreplace(parent, beside, parent, subject.name)
         except FileExistsError:
@@ -255,6 +269,12 @@ def keep_content(state: Directory, operation: str, content: bytes) -> None:
         sync_directory(place)
         sync_directory(kept)
     sync_directory(state)
+
+
+def forget_content(state: Directory, operation: str) -> None:
+    """Remove what an operation kept that was taken back."""
+    with suppress(FileNotFoundError), state.open_directory(KEPT) as kept:
+        remove_tree(kept, operation.encode())
 
 
 def kept_content(state: Directory, operation: str) -> bytes:

@@ -79,12 +79,17 @@ class Subject:
 
     def recheck_moved(self) -> None:
         """``Changed`` unless what was moved is what was judged.  A move gives the subject
-        itself another change time and nothing else."""
+        itself another change time, a directory's exchange on xfs another time of modification
+        too, and nothing else; what lies in a directory is compared by itself."""
         found = self._found()
-        now = None if found is None else identity(found)
-        if now is None or replace(now, ctime_ns=0) != replace(self.judged, ctime_ns=0):
+        now = None if found is None else self._lasting(identity(found))
+        if now != self._lasting(self.judged):
             raise Changed(path=self.path, what="it was replaced or written to at the last moment")
         self._recheck_tree()
+
+    def _lasting(self, one: Identity) -> Identity:
+        """What of an identity outlasts a move."""
+        return replace(one, ctime_ns=0, mtime_ns=0 if self.is_directory else one.mtime_ns)
 
     def _recheck_tree(self) -> None:
         if self.is_directory and self.tree().signature(0) != self.signature:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import CachewrightError, Changed, StepFailed
 from cachewright.repair.operations import PutBack
-from cachewright.repair.quarantine import ITEM, STAGE
+from cachewright.repair.quarantine import ITEM, SPARE, STAGE
 from cachewright.repair.stand_in import Place, place_of
 from cachewright.storage.removal import remove_tree
 from cachewright.storage.swap import ExchangeUnsupported, exchange, rename_noreplace
@@ -25,7 +25,6 @@ from cachewright.text import display
 if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
 
-_SPARE: Final = b"spare"
 _TRIES: Final = 100
 """Each takes another one who took and released the lock within microseconds."""
 
@@ -113,14 +112,14 @@ class Taking:
         try:
             if place_of(self.parent, self.name) != stand_in:
                 return
-            rename_noreplace(self.parent, self.name, self.private, _SPARE)
+            rename_noreplace(self.parent, self.name, self.private, SPARE)
         except FileNotFoundError:
             return
-        if place_of(self.private, _SPARE) != stand_in:
-            self._move_back(_SPARE)
+        if place_of(self.private, SPARE) != stand_in:
+            self._move_back(SPARE)
             return
         with suppress(OSError, CachewrightError):  # nobody misses it, wherever it lies
-            remove_tree(self.private, _SPARE)
+            remove_tree(self.private, SPARE)
 
     def _move_back(self, kept: bytes) -> None:
         try:

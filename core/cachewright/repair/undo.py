@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -108,22 +109,16 @@ def _undoing(journal: Journal, undone: Operation, **fields: Any) -> Iterator[Run
         yield running
 
 
-def _needed(undone: Operation) -> Mapping[str, Any]:
-    if undone.kept is None:
-        raise Refused(path=undone.path, reason="nothing of it is kept")
-    return undone.kept
-
-
 def _restore(journal: Journal, undone: Operation, look: LookAround) -> str:
     """Rename the kept thing back, never over anything."""
     del look
-    kept = _needed(undone)
     with (
         reopened(undone, journal) as places,
         subject_place(undone, places.root) as (parent, name),
-        kept_place(kept, places.need_quarantine(), undone.path) as place,
+        kept_place(undone, places.need_quarantine()) as place,
     ):
-        with _undoing(journal, undone, place=kept["place"]) as running:
+        own = os.path.basename(place.path)
+        with _undoing(journal, undone, place=own.decode()) as running:
             try:
                 rename_noreplace(place, ITEM, parent, name)
             except FileExistsError:
@@ -132,7 +127,7 @@ def _restore(journal: Journal, undone: Operation, look: LookAround) -> str:
                 sync_directory(parent)
                 sync_directory(place)
                 running.done()
-        places.need_quarantine().discard(place, str(kept["place"]).encode())
+        places.need_quarantine().discard(place, own)
     return "Put back where it was."
 
 
@@ -176,7 +171,10 @@ def _still_published(
     look: LookAround,
 ) -> None:
     published = ended["published"]
-    if not parent.exists(name) or not same_thing(parent.stat(name), published):
+    there = parent.exists(name) and same_thing(
+        parent.stat(name), published, this_boot=undone.this_boot
+    )
+    if not there:
         raise Changed(path=undone.path, what="it is not what was published any more")
     signature = scan_subtree(parent, name).signature(0)
     if signature != published["signature"]:
@@ -189,7 +187,7 @@ def _still_published(
 def _old_in(
     places: Reopened, undone: Operation, parent: Directory, name: bytes
 ) -> Iterator[Directory]:
-    with kept_place(_needed(undone), places.need_quarantine(), undone.path) as place:
+    with kept_place(undone, places.need_quarantine()) as place:
         try:
             exchange(place, ITEM, parent, name)
         except ExchangeUnsupported:
@@ -239,7 +237,9 @@ def _set_content_back(journal: Journal, undone: Operation, look: LookAround) -> 
                 keep_content(journal.state, running.id, now)
                 swap = removed_content(subject, beside, now, look)
             else:
-                swap = replaced_content(subject, beside, now, old, look)
+                swap = replaced_content(
+                    subject, beside, old=now, new=old, look=look, running=running
+                )
             with swap:
                 running.done()
     return "It is gone again." if old is None else "The old content is back."

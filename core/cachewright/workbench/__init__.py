@@ -17,6 +17,7 @@ from cachewright.errors import NotACache, RootUnreadable, RootVanished
 from cachewright.formats.registry import by_name, formats, recognise
 from cachewright.inventory.tree import Tree
 from cachewright.model import CancelToken, Role
+from cachewright.repair import recover as recovering
 from cachewright.repair.execute import execute
 from cachewright.repair.journal import Journal
 from cachewright.repair.plan import make_plan
@@ -32,8 +33,11 @@ from cachewright.workbench.history import (
     HistoryItem,
     KeptItem,
     history,
+    interrupted,
+    interrupted_words,
     quarantine_list,
     quarantine_purge,
+    recover,
     undo,
     verify_journal,
 )
@@ -69,12 +73,14 @@ __all__ = [
     "Workbench",
     "chosen_lock",
     "history",
+    "interrupted",
     "is_spread",
     "known_formats",
     "offer_of",
     "open_bench",
     "quarantine_list",
     "quarantine_purge",
+    "recover",
     "unconditionally",
     "undo",
     "verify_journal",
@@ -190,9 +196,14 @@ class Workbench(Bench):
         return (*found, *self._leases.locks)
 
     def notes(self) -> tuple[str, ...]:
-        """Plain sentences about locks that are known of and cannot be shown here."""
+        """Plain sentences about locks that are known of and cannot be shown here, and about
+        repairs that were interrupted."""
         self._refreshing.since(*self._read(), self._read_ns)
-        return (*self._refreshing.knowledge.notes(), *gap_words(self._leases.gaps))
+        return (
+            *interrupted_words(self.root),
+            *self._refreshing.knowledge.notes(),
+            *gap_words(self._leases.gaps),
+        )
 
     def unread(self) -> tuple[Gap, ...]:
         """What the last look at the locks could not read."""
@@ -241,12 +252,15 @@ class Workbench(Bench):
     ) -> tuple[Outcome, ...]:
         """Run the plan's steps; ``confirmations`` maps a typed step's ID to what was typed.
 
-        Every step is judged anew right before it acts.  The last check's result is forgotten
-        when something may have changed.
+        What was interrupted in this cache before is ended first.  Every step is judged anew
+        right before it acts.  The last check's result is forgotten when something may have
+        changed.
         """
         self._still_there()
-        _tree, knowledge = self._read()
         with closing(Journal.open()) as journal:
+            if apply and recovering.recover(journal, root=self.root):
+                self._knowledge = None
+            _tree, knowledge = self._read()
             outcomes = execute(
                 plan,
                 root=self._root,

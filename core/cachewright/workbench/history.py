@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cachewright.errors import CachewrightError
 from cachewright.repair import keeping
+from cachewright.repair import recover as recovering
 from cachewright.repair import undo as undoing
 from cachewright.repair.journal import Journal
 from cachewright.repair.operations import operations
@@ -77,10 +79,27 @@ def verify_journal() -> int:
 def undo(operation: str | None = None) -> Outcome:
     """Put back one journaled repair (the last one that can be, without an ID).
 
-    Raises ``NothingToUndo`` and ``JournalDamaged``; what else goes wrong is in the outcome.
+    What was interrupted before is ended first.  Raises ``NothingToUndo`` and ``JournalDamaged``;
+    what else goes wrong is in the outcome.
     """
     with closing(Journal.open()) as journal:
+        recovering.recover(journal)
         return undoing.undo(journal, operation)
+
+
+def recover() -> tuple[Outcome, ...]:
+    """End all that was interrupted, as ``repair.recover`` says; raises ``JournalDamaged``."""
+    with closing(Journal.open()) as journal:
+        return recovering.recover(journal)
+
+
+def interrupted(root: bytes | None = None) -> int:
+    """How many repairs of this cache (of all, without) have no end in the journal: they were
+    interrupted, or are at work this moment.  0 where the journal cannot be read."""
+    with suppress(OSError, CachewrightError), closing(Journal.open()) as journal:
+        known = operations(journal.records())
+        return sum(one.unfinished and root in {None, one.root} for one in known)
+    return 0
 
 
 def quarantine_list(root: bytes | None = None) -> tuple[KeptItem, ...]:
@@ -95,4 +114,17 @@ def quarantine_list(root: bytes | None = None) -> tuple[KeptItem, ...]:
 def quarantine_purge(older_than_s: float, root: bytes | None = None) -> tuple[Outcome, ...]:
     """Delete for good what has been kept longer than that many seconds."""
     with closing(Journal.open()) as journal:
+        recovering.recover(journal, root=root)
         return keeping.purge(journal, older_than_s, root)
+
+
+def interrupted_words(root: bytes) -> tuple[str, ...]:
+    """A sentence for a person where repairs of this cache have no end."""
+    count = interrupted(root)
+    if not count:
+        return ()
+    what = "1 repair of this cache has" if count == 1 else f"{count} repairs of this cache have"
+    return (
+        f"{what} no end in the journal: interrupted, or at work now. `cachewright recover` ends "
+        "what was interrupted.",
+    )

@@ -1,0 +1,1 @@
+"""How each kind of interrupted operation is ended, from what is found where it was at work."""

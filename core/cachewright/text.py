@@ -82,6 +82,16 @@ def elide(text: str, limit: int) -> str:
     return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
+def brief(value: bytes | str, limit: int) -> str:
+    """``elide(display(value), limit)``, however long the value is: only its ends are looked at."""
+    ends = 4 * limit + 4  # bytes of that many characters, and of one that is cut apart
+    if len(value) <= 2 * ends:
+        return elide(display(value), limit)
+    head, tail = (limit - 1) // 2, limit - 1 - (limit - 1) // 2
+    first, last = display(value[:ends])[:head], display(value[-ends:])
+    return f"{first}…{last[len(last) - tail :]}"
+
+
 def timestamp(at_ns: int) -> str:
     """RFC 3339 in UTC with milliseconds, as JSON carries times."""
     moment = datetime.fromtimestamp(at_ns / 1_000_000_000, tz=UTC)

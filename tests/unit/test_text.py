@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from cachewright.text import display, elide, is_text, public_address, timestamp
+from cachewright.text import brief, display, elide, is_text, public_address, timestamp
 
 HOSTILE = [
     b"n\xff\xfe",
@@ -72,3 +72,15 @@ def test_timestamp_is_utc_with_milliseconds() -> None:
 )
 def test_an_address_is_shown_without_what_is_secret(address: bytes, shown: bytes) -> None:
     assert public_address(address) == shown
+
+
+@pytest.mark.parametrize("limit", [2, 3, 40, 41])
+@pytest.mark.parametrize(
+    "value",
+    ["", "a" * 39, "a" * 5000, "é\u202e" * 5000, "x" * 200 + "\ud800" * 200, "end\n" * 90],
+)
+def test_brief_is_what_is_left_of_the_display(value: str, limit: int) -> None:
+    assert brief(value, limit) == elide(display(value), limit)
+    raw = value.encode("utf-8", "surrogatepass")
+    if "\ud800" not in value:
+        assert brief(raw, limit) == elide(display(raw), limit)

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cachewright.report.values import Document, path_fields, text
+from cachewright.strict_json import Fault, JsonRefused, read
 from cachewright.text import timestamp
 
 SCHEMA: Final = "cachewright.baseline/1"
+LIMIT: Final = 256 << 20
+"""Bytes of one baseline: about a million files."""
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _LAST_MOMENT_NS: Final = 253_402_300_799 * 1_000_000_000
 """The last moment that has a date."""
 _SEAL: Final = "seal"
+_MEMORY: Final = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +100,10 @@ def _seal_of(body: Mapping[str, Any]) -> str:
 def parse(content: bytes) -> Baseline:
     """What ``document`` made; ``ValueError`` with one plain reason for anything else."""
     try:
-        record = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
+        record = read(content, LIMIT, memory=_MEMORY)
+    except JsonRefused as error:
+        reason = "is no JSON" if error.fault is Fault.NOT_JSON else str(error)
+        raise ValueError(f"it {reason}") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError("it is of another kind or version")
     seal = record.pop(_SEAL, None)

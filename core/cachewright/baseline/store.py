@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from typing import Final
 
-from cachewright.baseline.record import Baseline, document, parse
+from cachewright.baseline.record import LIMIT, Baseline, document, parse
 from cachewright.errors import (
     BaselineExists,
     BaselineNotKept,
@@ -21,9 +21,6 @@ from cachewright.repair.journal import state_directory
 from cachewright.storage.anchored import Directory
 from cachewright.storage.beneath import SAFE_FLAGS
 from cachewright.storage.swap import sync_directory
-
-LIMIT: Final = 256 << 20
-"""Bytes of one baseline: about a million files."""
 
 _FOLDER: Final = b"baselines"
 _LOCK: Final = b"baselines.lock"

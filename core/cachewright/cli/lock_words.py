@@ -12,7 +12,7 @@ import humanize
 from cachewright.cli import output
 from cachewright.locks.seeing import WAITING
 from cachewright.model import Holder, LockKind, LockReport
-from cachewright.text import display, elide
+from cachewright.text import brief, display, elide
 
 _KERNEL: Final = frozenset({LockKind.FLOCK, LockKind.POSIX, LockKind.OFD})
 _S3: Final = b"s3://"
@@ -86,7 +86,7 @@ def _fields(one: LockReport) -> Iterator[tuple[str, str]]:
     yield "ID", display(one.id)
     for name, value in one.owner.items():
         if value and (name, value) != ("ID", one.id):
-            yield display(name), f"{elide(display(value), _SHOWN)}{_age_of(name, value)}"
+            yield display(name), f"{brief(value, _SHOWN)}{_age_of(name, value)}"
     if "Created" not in one.owner and one.changed_ns:
         yield "Written", _ago(one.changed_ns)
     for each in one.holders:

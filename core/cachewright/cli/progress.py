@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cachewright.cli import output
 from cachewright.model import EntryReport, Finding, LockReport, Progress, StagingReport
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -134,7 +134,7 @@ class MovingLine(OnlyProgress):
             completed=done,
             total=total or None,
             counts=_counts(progress),
-            what=elide(display(progress.what), 40),
+            what=brief(progress.what, 40),
         )
         self._bars.update(self._task, speed=self._speed(self._task, of_bytes=of_bytes))
 

@@ -19,7 +19,7 @@ from cachewright.formats.checksums_places import (
     joined,
     resolved,
 )
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from cachewright.formats.checksums_claims import Names
@@ -129,7 +129,7 @@ def _claimed(
     """Path below the root and digest of one manifest line, or why it has none."""
     found = _LINE.fullmatch(text)
     if found is None or b"\0" in text:
-        return b"", "", f"is no manifest line ({elide(display(text), 40)})"
+        return b"", "", f"is no manifest line ({brief(text, 40)})"
     if len(found[1]) != DIGITS[algorithm]:
         return b"", "", f"has a digest that is none of {spelled(algorithm)}"
     path, why = _inside(names, bag, found[2])
@@ -161,4 +161,4 @@ def _read_fetch(root: Directory, names: Names, bag: Bag, claims: Claims) -> None
         if why or found is None:
             about.troubles.append(Trouble(number, why))
         else:
-            bag.to_fetch[path] = elide(display(found[1]), _URL_SHOWN)
+            bag.to_fetch[path] = brief(found[1], _URL_SHOWN)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 BY_LENGTH: Final[Mapping[int, str]] = {
     32: "md5",
@@ -181,7 +181,7 @@ def _read(number: int, text: bytes, algorithm: str | None, parsed: Parsed) -> No
     elif bare := _BARE.fullmatch(text.strip()):
         _claim(parsed, number, algorithm, bare.group(), _Written(b"", escaped=False))
     else:
-        said = elide(display(text), _TOLD_OF_A_LINE)
+        said = brief(text, _TOLD_OF_A_LINE)
         parsed.troubles.append(Trouble(number, f"is no checksum line ({said})"))
 
 

@@ -28,7 +28,7 @@ from cachewright.formats.clcache_layout import MANIFESTS, OBJECT, OUTPUT, RULES,
 from cachewright.formats.clcache_manifests import Manifests
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import Finding, StepKind
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
@@ -91,7 +91,7 @@ class ClcacheKnowledge(Knowledge):
             return ""
         finally:
             os.close(fd)
-        return elide(display(first), _TITLE_SHOWN) if _SOURCE.fullmatch(first) else ""
+        return brief(first, _TITLE_SHOWN) if _SOURCE.fullmatch(first) else ""
 
     def expected(self, entry: Entry) -> Expected:
         del entry

@@ -7,12 +7,12 @@ two digits of the hash; ``stats.txt`` and ``config.txt`` beside them (glance-clc
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import CachewrightError
 from cachewright.formats.base import Role, Rule, Type
+from cachewright.strict_json import JsonRefused, read
 
 if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
@@ -96,8 +96,8 @@ def _is_emptied(root: Directory, names: set[bytes]) -> bool:
 
 def _has_shape(root: Directory, name: bytes, keys: set[str]) -> bool:
     try:
-        record = json.loads(root.read(name, _RECORD_READ))
-    except (OSError, CachewrightError, ValueError, RecursionError):
+        record = read(root.read(name, _RECORD_READ), _RECORD_READ)
+    except (OSError, CachewrightError, JsonRefused):
         return False
     return isinstance(record, dict) and keys <= record.keys()
 

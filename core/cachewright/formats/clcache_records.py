@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cachewright.formats.clcache_layout import KEY, direct_key
+from cachewright.strict_json import Fault, JsonRefused, read
 from cachewright.text import display, elide
 
 MANIFEST_LIMIT: Final = 16 << 20
@@ -53,6 +54,13 @@ class Damaged(Exception):
         super().__init__(reason)
         self.reason = reason
         self.effect = effect
+
+
+_WORDS: Final = {
+    Fault.NOT_TEXT: ("it is not text", PASSED_OVER),
+    Fault.NOT_JSON: ("it is cut off, or no JSON at all", PASSED_OVER),
+    Fault.TWICE: ("it says one thing twice", "clcache believes what stands last."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +161,9 @@ def _object(content: bytes) -> Mapping[str, Any]:
     if not content:
         raise Damaged("it is empty", PASSED_OVER)
     try:
-        record = json.loads(content.decode("utf-8"), object_pairs_hook=_once_each)
-    except UnicodeDecodeError:
-        raise Damaged("it is not text", PASSED_OVER) from None
-    except ValueError:
-        raise Damaged("it is cut off, or no JSON at all", PASSED_OVER) from None
-    except RecursionError:
-        raise Damaged("it is nested too deeply") from None
+        record = read(content, MANIFEST_LIMIT, halves=True)
+    except JsonRefused as error:
+        raise Damaged(*_WORDS.get(error.fault, (f"it {error}",))) from None
     if not isinstance(record, dict):
         raise Damaged("it is no JSON object")
-    return record
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        raise Damaged("it says one thing twice", "clcache believes what stands last.")
     return record

@@ -22,6 +22,8 @@ _NAMED: Final = re.compile(
     r"\$(?:\{(?:(?P<group>\w+)\.)?(?P<braced>\w+)\}|(?P<plain>\w+)|(?P<money>\$))"
 )
 _DEEPEST: Final = 8
+_LONGEST: Final = 64 << 10
+"""Characters of a value with all names put in: each name may stand for many others."""
 _STAGING: Final = "/var/lib/glance/os_glance_staging_store"
 _IMAGES: Final = "/var/lib/glance/images"
 
@@ -62,7 +64,7 @@ def read_settings(path: bytes) -> Settings:
 def parse(text: str) -> dict[tuple[str, str], list[str]]:
     """Every option by section and name; lines that are none are passed over, as Glance would
     not start with them."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], list[list[str]]] = {}
     section, last = "DEFAULT", None
     for line in text.splitlines():
         bare = line.strip()
@@ -71,7 +73,7 @@ def parse(text: str) -> dict[tuple[str, str], list[str]]:
             continue
         if line[0].isspace():
             if last is not None:
-                found[last][-1] += f"\n{bare}"
+                found[last][-1].append(bare)
             continue
         heading = _SECTION.fullmatch(bare)
         name, sign, value = bare.partition("=")
@@ -79,8 +81,8 @@ def parse(text: str) -> dict[tuple[str, str], list[str]]:
             section, last = heading[1].strip(), None
         elif sign:
             last = section, name.strip()
-            found.setdefault(last, []).append(value.strip().strip("\"'"))
-    return found
+            found.setdefault(last, []).append([value.strip().strip("\"'")])
+    return {option: ["\n".join(one) for one in values] for option, values in found.items()}
 
 
 def settings_of(text: str) -> Settings:
@@ -104,11 +106,16 @@ def settings_of(text: str) -> Settings:
     )
 
 
+class _TooLong(Exception):
+    """A value whose names stand for more than is put in."""
+
+
 class _Said:
     """The options with names in them put in."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._known: dict[tuple[str, str, int], str] = {}
 
     def one(self, section: str, name: str, default: str = "") -> str:
         values = self._options.get((section, name))
@@ -119,18 +126,37 @@ class _Said:
         return [self._filled(one, section, _DEEPEST) for one in values]
 
     def _filled(self, value: str, section: str, depth: int) -> str:
-        def named(found: re.Match[str]) -> str:
-            if found["money"]:
-                return "$"
-            name = found["braced"] or found["plain"]
-            for place in (found["group"] or section, "DEFAULT"):
-                values = self._options.get((place, name))
-                if values and depth:
-                    return self._filled(values[-1], place, depth - 1)
-            return found[0]
-
+        """With every name put in; as it stands where that would be longer than any value."""
         # A password may hold any sign: an address is left as it stands.
-        return value if "://" in value else _NAMED.sub(named, value)
+        if "://" in value or "$" not in value or len(value) > _LONGEST:
+            return value
+        left = _LONGEST
+
+        def put_in(found: re.Match[str]) -> str:
+            nonlocal left
+            text = self._named(found, section, depth)
+            left -= len(text)
+            if left < 0:
+                raise _TooLong
+            return text
+
+        try:
+            return _NAMED.sub(put_in, value)
+        except _TooLong:
+            return value
+
+    def _named(self, found: re.Match[str], section: str, depth: int) -> str:
+        if found["money"]:
+            return "$"
+        name = found["braced"] or found["plain"]
+        for place in (found["group"] or section, "DEFAULT"):
+            values = self._options.get((place, name))
+            if values and depth:
+                key = place, name, depth
+                if key not in self._known:
+                    self._known[key] = self._filled(values[-1], place, depth - 1)
+                return self._known[key]
+        return found[0]
 
     def backends(self) -> Iterator[tuple[str, str]]:
         enabled = self.one("DEFAULT", "enabled_backends")

@@ -33,7 +33,7 @@ from cachewright.model import (
     StepKind,
     Type,
 )
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from cachewright.formats.base import References
@@ -90,7 +90,7 @@ class ImageCacheKnowledge(PartKnowledge):
 
     def _title(self, folder: bytes, name: bytes) -> str:
         image = self.said.image(name)
-        shown = f" ({elide(display(image.title), 200)})" if image and image.name else ""
+        shown = f" ({brief(image.title, 200)})" if image and image.name else ""
         return f"{self.form.label}/{display(folder)}/{display(name)}{shown}"
 
     def staging(self) -> Sequence[StagingPlace]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from cachewright.formats.glance_records import ImportLock, moment_ns
 from cachewright.locks.store import Condition, Stored
 from cachewright.model import CancelToken, Claim, Gap
-from cachewright.text import display, elide, timestamp
+from cachewright.strict_json import read
+from cachewright.text import brief, timestamp
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -32,6 +33,8 @@ _LASTS_NS: Final = {
 GRACE_NS: Final = 5 * _MINUTE_NS
 """The property is written before its task is: a lock without a task may be that young."""
 MESSAGE: Final = "Its import lock was released by Cachewright: no worker was found any more."
+_BODY: Final = 64 << 20
+"""Bytes of a row; databases do not let a column grow so far."""
 _MARK: Final = "#import-lock/"
 
 
@@ -89,12 +92,12 @@ def stored_of(lock: ImportLock) -> Stored:
 def claim_of(body: bytes) -> Claim:
     """What a lock says; see ``Claim``."""
     try:
-        said: dict[str, Any] = json.loads(body)
+        said: dict[str, Any] = read(body, _BODY, halves=True)
         task, image, status = said["task"], said["image_id"], said.get("status")
         if not (isinstance(task, str) and isinstance(image, str)):
             raise TypeError  # noqa: TRY301 - told like all else
         taken = max(moment_ns(said["taken"]), moment_ns(said["changed"]))
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         return Claim(garbage=f"it is no row of such a lock ({type(error).__name__})")
     beat = moment_ns(said.get("heartbeat")) or moment_ns(said.get("begun"))
     owner = {
@@ -107,11 +110,11 @@ def claim_of(body: bytes) -> Claim:
     }
     return Claim(
         id=task,
-        owner={name: elide(display(value), 200) for name, value in owner.items() if value},
+        owner={name: brief(value, 200) for name, value in owner.items() if value},
         renewed_ns=beat if status is not None else taken,
         lasts_ns=GRACE_NS if status is None else _LASTS_NS.get(status, 0),
         made_ns=taken,
-        subject=f"Import of {elide(display(said.get('image_name') or image), 200)}",
+        subject=f"Import of {brief(said.get('image_name') or image, 200)}",
     )
 
 
@@ -166,7 +169,7 @@ def _put_back(connection: Connection, stored: Stored) -> bool:
 
     from cachewright.formats.glance_rows import LOCK, PROPERTIES, TASK_INFO, TASKS
 
-    said: dict[str, str | None] = json.loads(stored.body)
+    said: dict[str, str | None] = read(stored.body, _BODY, halves=True)
     here = PROPERTIES.c.image_id == said["image_id"], PROPERTIES.c.name == LOCK
     if connection.execute(PROPERTIES.select().where(*here).with_for_update()).first() is not None:
         # Only one that is marked as deleted may give way to it.

@@ -36,7 +36,7 @@ from cachewright.model import (
     StepKind,
     Type,
 )
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from cachewright.inventory.tree import Tree
@@ -132,7 +132,7 @@ class PartKnowledge(Knowledge):
         shown = image.title if image else display(name)
         return Entry(
             name=f"{self.form.label}/{display(name)}",
-            title=elide(display(shown), _TITLE),
+            title=brief(shown, _TITLE),
             subtitle=f"{self.form.label} · {display(name)}",
             relative=self.tree.path(row) if row >= 0 else name,
             row=row,
@@ -264,7 +264,7 @@ class PartKnowledge(Knowledge):
         image = self.said.images.get(id_of(name))
         if image is None:
             return "the database has no image of this ID"
-        shown = elide(display(image.title), _TITLE)
+        shown = brief(image.title, _TITLE)
         return f"image {shown} was deleted" if image.deleted else f"image {shown} is {image.status}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -13,7 +12,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from cachewright.strict_json import JsonRefused, read
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_META_DATA: Final = 1 << 16
 _FILE: Final = "file://"
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -78,8 +80,8 @@ class Copy:
 @lru_cache(maxsize=1024)
 def _store(data: str) -> str:
     try:
-        said = json.loads(data) if data else {}
-    except (ValueError, RecursionError):
+        said = read(data.encode("utf-8", "surrogatepass"), _META_DATA) if data else {}
+    except JsonRefused:
         return ""
     store = said.get("store") if isinstance(said, dict) else None
     return store if isinstance(store, str) else ""

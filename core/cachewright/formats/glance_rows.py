@@ -6,18 +6,20 @@ must not hide the others.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Boolean, and_, column, false, select, table
 
 from cachewright.formats.glance_records import Copy, Image, ImportLock, Records, moment_ns
 from cachewright.locks.database import text_of
+from cachewright.strict_json import JsonRefused, read
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Select
 
 LOCK: Final = "os_glance_import_task"
+_INPUT: Final = 1 << 20
+"""Bytes of a task's input."""
 _TO_STORES: Final = "os_glance_importing_to_stores"
 
 IMAGES: Final = table(
@@ -92,9 +94,9 @@ def lock_of(row: Row[Any]) -> ImportLock:
 def _backends(said: str) -> tuple[str, ...]:
     """The stores that a task was told to write to."""
     try:
-        found = json.loads(said)["backend"]
+        found = read(said.encode("utf-8", "surrogatepass"), _INPUT)["backend"]
         return tuple(one for one in found if isinstance(one, str))
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (JsonRefused, LookupError, TypeError):
         return ()
 
 

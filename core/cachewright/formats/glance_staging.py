@@ -34,7 +34,7 @@ from cachewright.model import (
     Severity,
     StepKind,
 )
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from cachewright.formats.base import References
@@ -89,7 +89,7 @@ class StagingKnowledge(PartKnowledge):
 
     def _title(self, name: bytes) -> str:
         image = self.said.image(name)
-        shown = f" ({elide(display(image.title), 200)})" if image and image.name else ""
+        shown = f" ({brief(image.title, 200)})" if image and image.name else ""
         return f"{self.form.label}/{display(name)}{shown}"
 
     def staging(self) -> Sequence[StagingPlace]:
@@ -136,7 +136,7 @@ class StagingKnowledge(PartKnowledge):
 
     def _of_unfinished(self, name: bytes, image: Image, use: Use) -> Finding:
         row = self.unrecorded[name]
-        title = elide(display(image.title), 200)
+        title = brief(image.title, 200)
         if use.written:
             kind, severity, verdict = FindingKind.LIVE_STAGING, Severity.NOTICE, EntryVerdict.BUSY
             said = f"{title} is being uploaded by {names_of(use.holders)}."

@@ -16,7 +16,7 @@ from cachewright.model import (
     LockReport,
     Severity,
 )
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from cachewright.formats.spread import InUse
@@ -64,7 +64,7 @@ def stuck(
                 kind=FindingKind.STUCK_RECORD,
                 severity=severity,
                 verdict=verdict,
-                subject=f"{elide(display(image.title), 200)} ({display(image.id)})",
+                subject=f"{brief(image.title, 200)} ({display(image.id)})",
                 path=source + b"#images/" + image.id.encode("utf-8", "surrogateescape"),
                 explanation=said,
                 changed_ns=image.updated_ns,

@@ -6,7 +6,6 @@ cannot be used is told, the rest compared.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from cachewright.formats.checksums_lists import (
     parse,
 )
 from cachewright.formats.checksums_places import resolved
-from cachewright.text import display, elide
+from cachewright.strict_json import JsonRefused, read
 
 if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
@@ -85,27 +84,13 @@ def _claim(names: Names, relative: bytes, one: _Said, about: ListFile, claims: C
 
 def _of_json(text: bytes, about: ListFile) -> list[_Said]:
     try:
-        data = json.loads(
-            text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
-        )
-    except RecursionError:
-        about.unread = "it is nested too deep"
-    except ValueError as error:
-        about.unread = f"it is no JSON that can be relied on ({elide(display(str(error)), 80)})"
+        data = read(text, LIMIT, halves=True)
+    except JsonRefused as error:
+        line = f", line {error.line}" if error.line else ""
+        about.unread = f"it is no JSON that can be relied on (it {error}{line})"
     else:
         return list(_of_data(data, about))
     return []
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
 
 
 def _of_data(data: Any, about: ListFile) -> Iterator[_Said]:

@@ -7,7 +7,6 @@ and directories ever leave this module.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from cachewright.errors import CachewrightError, TooLarge
 from cachewright.formats.terraform_backends import SENTENCES
 from cachewright.formats.terraform_state_layout import STATE, WORKSPACES
-from cachewright.text import display, elide
+from cachewright.strict_json import Fault, JsonRefused, read
+from cachewright.text import brief, display
 
 if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
@@ -67,9 +67,11 @@ def read_backend(folder: Directory, relative: bytes) -> Backend:
     except CachewrightError:
         raise Unreadable("they are no regular file") from None
     try:
-        data = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise Unreadable("they are not JSON") from None
+        # A name that stands twice would lead the tool to one place and this program to another.
+        data = read(content, LIMIT, halves=True)
+    except JsonRefused as error:
+        twice = error.fault is Fault.TWICE
+        raise Unreadable("they say one thing twice" if twice else "they are not JSON") from None
     backend = data.get("backend") if isinstance(data, dict) else None
     if backend is None:
         return LOCAL
@@ -105,7 +107,7 @@ def _unsupported(kind: str) -> str:
     known = SENTENCES.get(kind)
     if known is not None:
         return f"This project keeps its state elsewhere. {known}"
-    name = elide(display(kind), _TYPE_SHOWN)
+    name = brief(kind, _TYPE_SHOWN)
     return (
         f"This project keeps its state in a backend of type {name}, which Cachewright does not "
         "know. Whether it is locked cannot be told here."

@@ -14,7 +14,7 @@ from cachewright.digests import BLOCK, FileDigest, h1, hash_file
 from cachewright.errors import CachewrightError, SourceUnusable
 from cachewright.inventory.tree import scan_subtree
 from cachewright.storage.anchored import Directory
-from cachewright.storage.archive import ZipContent
+from cachewright.storage.archives.zip_content import ZipContent
 from cachewright.storage.copying import copy_tree
 
 if TYPE_CHECKING:

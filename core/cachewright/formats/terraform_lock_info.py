@@ -7,13 +7,12 @@ what is wrong with it is told in one sentence (reliability.md T12).
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from cachewright.model import Claim
-from cachewright.text import display
+from cachewright.strict_json import Fault, JsonRefused, read, twofold
 
 LIMIT: Final = 64 << 10
 """Bytes of a record that are read; a real one has about 200."""
@@ -28,6 +27,11 @@ _MOMENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _NS: Final = 1_000_000_000
+_SENTENCES: Final = {
+    Fault.LARGE: f"It is larger than {LIMIT >> 10} KiB, which no lock is.",
+    Fault.NOT_TEXT: "It is not text.",
+    Fault.DEEP: "It is nested deeper than any lock is.",
+}
 
 
 def parse(record: bytes) -> Claim:
@@ -40,8 +44,10 @@ def parse(record: bytes) -> Claim:
     try:
         owner = _owner(record)
         made_ns = _made_ns(owner.get("Created", ""))
-    except (ValueError, RecursionError, OverflowError) as error:
-        return Claim(garbage=_sentence(error), programs=PROGRAMS)
+    except _Odd as error:
+        return Claim(garbage=str(error), programs=PROGRAMS)
+    except JsonRefused as error:
+        return Claim(garbage=_SENTENCES.get(error.fault, f"It {error}."), programs=PROGRAMS)
     return Claim(
         id=owner["ID"],
         owner=owner,
@@ -55,28 +61,19 @@ class _Odd(ValueError):
     """Says in one sentence what is wrong with a record."""
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, _Odd):
-        return str(error)
-    if isinstance(error, RecursionError):
-        return "It is nested deeper than any lock is."
-    return "It is not JSON."
-
-
 def _owner(record: bytes) -> dict[str, str]:
-    if len(record) > LIMIT:
-        raise _Odd(f"It is larger than {LIMIT >> 10} KiB, which no lock is.")
-    if not record.strip():
+    if len(record) <= LIMIT and not record.strip():
         raise _Odd("It is empty.")
-    try:
-        text = record.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _Odd("It is not text.") from None
-    data = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    # JSON can spell half a character; the tools read it as the replacement character.
+    data = read(record, LIMIT, halves=True)
     if not isinstance(data, dict):
         raise _Odd("It is JSON, but no object.")
     # The tools match names regardless of case, so two spellings of one name are two of it.
-    known = _unique([(name.casefold(), value) for name, value in data.items()])
+    known: dict[str, object] = {}
+    for name, value in data.items():
+        if name.casefold() in known:
+            raise twofold(name)
+        known[name.casefold()] = value
     owner = {
         name: _text(name, known[name.casefold()]) for name in FIELDS if name.casefold() in known
     }
@@ -85,25 +82,11 @@ def _owner(record: bytes) -> dict[str, str]:
     return owner
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise _Odd(f"It has two values for {display(name)[:40]}.")
-        found[name] = value
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise _Odd(f"It has {name}, which is not JSON.")
-
-
 def _text(name: str, value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
         raise _Odd(f"Its {name} is not text.")
-    # JSON can spell half a character; the tools read it as the replacement character.
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -142,7 +142,9 @@ def _read_lock(project: Directory, found: Projects) -> None:
     try:
         content = project.read(LOCK_NAME, LIMIT)
     except TooLarge:
-        found.findings.append(_damaged(path, "it is larger than 4 MiB and was not read"))
+        found.findings.append(
+            _damaged(path, f"it is larger than {LIMIT >> 20} MiB and was not read")
+        )
         return
     except NotARegularFile:
         found.findings.append(_damaged(path, "it is no regular file and was not opened"))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,10 +21,12 @@ from cachewright.formats.hcl import (
     Scalar,
     Text,
     Value,
+    broken_at,
 )
 from cachewright.model import EntryVerdict, Finding, FindingKind, Severity
 from cachewright.storage.anchored import Directory
-from cachewright.text import display
+from cachewright.strict_json import Fault, JsonRefused, read
+from cachewright.text import brief, display
 
 LIMIT: Final = 64 * 1024
 """Real files hold a few lines."""
@@ -217,13 +218,11 @@ def _values(content: bytes) -> dict[str, Any]:
     if not content.lstrip().startswith(b"{"):
         return _tree(hcl.read(content), content)
     try:
-        found = json.loads(content.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise Broken("it is not UTF-8 text") from None
-    except (ValueError, RecursionError) as error:
-        # The parser's own words would quote the file, which may hold access tokens.
-        line = getattr(error, "lineno", None)
-        where = "" if line is None else f" (line {line})"
+        found = read(content, LIMIT)
+    except JsonRefused as error:
+        if error.fault is not Fault.NOT_JSON:
+            raise Broken(f"it {error}") from None
+        where = f" (line {error.line})" if error.line else ""
         raise Broken(f"it is not written in a way that can be read{where}") from None
     if not isinstance(found, dict):
         raise Broken("it holds no settings")
@@ -237,6 +236,8 @@ def _tree(statements: Sequence[Attribute | Block], content: bytes) -> dict[str, 
     for one in statements:
         if isinstance(one, Block):
             blocks.setdefault(one.name, []).append(_tree(one.statements, content))
+        elif one.name in values:
+            raise broken_at(content, one.start, f"a second value for {brief(one.name, 40)}")
         else:
             values[one.name] = _value(one.value, content)
     return {**values, **blocks}

@@ -5,13 +5,13 @@ Looked up by name, never scanned whole (terraform.md 1.2, 2.3).
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from cachewright import strict_json
 from cachewright.errors import CachewrightError, SourceUnusable
 from cachewright.formats.terraform_copies import (
     ArchiveFacts,
@@ -172,10 +172,11 @@ class Sources:
             try:
                 with Directory.open(os.path.dirname(path)) as directory:
                     content = directory.read(os.path.basename(path), _INDEX_LIMIT)
-                self._indexes[path] = Index(path, _platforms(json.loads(content)))
+                index = strict_json.read(content, _INDEX_LIMIT)
+                self._indexes[path] = Index(path, _platforms(index))
             except (CachewrightError, OSError) as error:
                 self.findings.append(_finding(path, getattr(error, "strerror", "") or str(error)))
-            except (ValueError, TypeError, KeyError, RecursionError):
+            except (ValueError, TypeError, KeyError):
                 reason = "it is not written as terraform writes it"
                 self.findings.append(_finding(path, reason))
         return self._indexes[path]

@@ -16,7 +16,7 @@ from cachewright.formats.uv_healing import healed
 from cachewright.formats.uv_record import LIMIT, Record, RecordDamaged, read_record
 from cachewright.formats.uv_titles import DIST_INFO
 from cachewright.storage.anchored import Directory
-from cachewright.storage.archive import ZipContent
+from cachewright.storage.archives.zip_content import ZipContent
 from cachewright.storage.copying import copy_tree
 from cachewright.storage.reading_back import hash_tree
 

@@ -18,8 +18,9 @@ import msgpack
 
 from cachewright.formats.uv_layout import ARCHIVE_ID
 
-LIMIT: Final = 4 << 20
-"""Bytes of a pointer; they have some hundred."""
+LIMIT: Final = 1 << 20
+"""Bytes of a pointer, of which they have some hundred, or of a wheel's metadata.  A value may take
+its seventyfold in memory."""
 _LENGTH: Final = struct.Struct("<Q")
 _CRC: Final = struct.Struct("<I")
 _TAIL: Final = _LENGTH.size + _CRC.size
@@ -71,16 +72,26 @@ def payload(content: bytes) -> bytes:
 
 
 def unpack(content: bytes) -> Any:
-    """One MessagePack value and nothing after it."""
+    """One MessagePack value and nothing after it; no map may have one key twice."""
     try:
         return msgpack.unpackb(
             content,
             strict_map_key=False,
+            object_pairs_hook=_once_each,
             max_array_len=_ARRAY_AT_MOST,
             max_map_len=_ARRAY_AT_MOST,
         )
     except (ValueError, TypeError, RecursionError, MemoryError, msgpack.UnpackException):
         raise PointerDamaged("its content is not what uv writes") from None
+
+
+def _once_each(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError("a key is there twice")
+        found[key] = value
+    return found
 
 
 def of_http(content: bytes) -> Pointer:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cachewright.text import display, elide
+from cachewright.text import brief, display
 
 LIMIT: Final = 32 << 20
 """Bytes of a RECORD; that of the largest known wheels has less than 2 MB."""
@@ -161,4 +161,4 @@ def _hex(algorithm: str, value: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return elide(display(text), _SHOWN)
+    return brief(text, _SHOWN)

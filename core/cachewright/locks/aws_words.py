@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cachewright.locks.deadline import Late
-from cachewright.text import display, elide
+from cachewright.text import brief
 
 SERVER_FAILED: Final = 500
 _NOT_IMPLEMENTED: Final = 501
@@ -98,7 +98,7 @@ def time_of(seconds: float) -> str:
 def of_answer(response: Mapping[str, Any], endpoint: str) -> str:
     """Why the service refused or failed."""
     told = response.get("Error", {}).get("Message") or ""
-    said = f" ({elide(display(str(told)), _SAID)})" if told else ""
+    said = f" ({brief(str(told), _SAID)})" if told else ""
     code, status = code_of(response), status_of(response)
     for codes, sentence in _BY_CODE:
         if code in codes:
@@ -119,7 +119,7 @@ def may_have_acted(response: Mapping[str, Any]) -> bool:
 
 
 def code_of(response: Mapping[str, Any]) -> str:
-    return elide(display(str(response.get("Error", {}).get("Code", ""))), _CODE)
+    return brief(str(response.get("Error", {}).get("Code", "")), _CODE)
 
 
 def status_of(response: Mapping[str, Any]) -> int:
@@ -128,4 +128,4 @@ def status_of(response: Mapping[str, Any]) -> int:
 
 def first_line(error: Exception) -> str:
     """An error's own message, made short and safe to show."""
-    return elide(display((str(error).splitlines() or [type(error).__name__])[0]), _SAID)
+    return brief((str(error).splitlines() or [type(error).__name__])[0], _SAID)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cachewright.errors import AddressInvalid, AnswerLost, ExtraMissing, StoreUnreadable
 from cachewright.locks.deadline import Late, within
-from cachewright.text import display, elide, public_address
+from cachewright.text import brief, display, public_address
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -196,7 +196,7 @@ class Database:
         said = said.splitlines()[0] if said else type(error).__name__
         for secret in {str(self._url.password or ""), os.environ.get(PASSWORD, "")} - {""}:
             said = said.replace(secret, "[hidden]")
-        said = elide(display(said), _SHOWN).rstrip(".")
+        said = brief(said, _SHOWN).rstrip(".")
         if any(words in said.lower() for words in _TABLES):
             return f"its tables are not those of a Glance version that is known ({said})"
         return said

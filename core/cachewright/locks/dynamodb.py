@@ -17,6 +17,7 @@ from cachewright.errors import AddressInvalid, StoreUnreadable
 from cachewright.locks.aws import UNTOUCHED, Answered, Connection, clock_ns
 from cachewright.locks.store import Condition, Stored
 from cachewright.model import Access, CancelToken, Claim, Gap
+from cachewright.strict_json import read
 from cachewright.text import display
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ ITEM: Final = "item"
 
 _PAGES_AT_MOST: Final = 100_000
 _TABLE: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[\w.:/-]+", re.ASCII)
+_ITEM: Final = 16 << 20
+_DEEPEST: Final = 256
+"""Bytes and levels of an item, which has at most 400 KB and 32 of them."""
 _UNFIT: Final = "ConditionalCheckFailedException"
 
 Value = Mapping[str, Any]
@@ -72,7 +76,7 @@ class TableStore:
         foreign = 0
         for page in self._pages(token):
             for item in page["Items"]:
-                stored = _stored(item, clock_ns(page))
+                stored = self._stored(item, page)
                 if stored is None:
                     foreign += 1
                 elif stored.key.startswith(self.prefix):
@@ -120,10 +124,16 @@ class TableStore:
             if "ConsumedCapacity" not in answer:
                 raise self._connection.nonsense(where)
             return None
-        stored = _stored(answer["Item"], clock_ns(answer))
+        stored = self._stored(answer["Item"], answer)
         if stored is None or stored.key != key:
             raise self._connection.nonsense(where)
         return stored
+
+    def _stored(self, item: Mapping[str, Value], answer: Mapping[str, Any]) -> Stored | None:
+        try:
+            return _stored(item, clock_ns(answer))
+        except (RecursionError, UnicodeEncodeError):  # no table holds either
+            raise self._connection.nonsense(self.root) from None
 
     def condition(self, key: str) -> Condition:
         del key
@@ -171,6 +181,7 @@ def _stored(item: Mapping[str, Value], read_ns: int) -> Stored | None:
     key = item.get(KEY, {}).get("S")
     if not isinstance(key, str):
         return None
+    key.encode("utf-8")
     spelled = json.dumps(item, sort_keys=True, default=_spelled)
     info, digest = item.get(INFO), item.get(DIGEST)
     body = _body(info)
@@ -191,7 +202,7 @@ def _body(info: Value | None) -> bytes:
     if info is None:
         return b""
     told = info.get("S")
-    return (told if isinstance(told, str) else json.dumps(info, default=_spelled)).encode()
+    return (told if isinstance(told, str) else json.dumps(info, default=_spelled)).encode("utf-8")
 
 
 def _digest_words(key: str) -> str:
@@ -206,14 +217,21 @@ def _spelled(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def _respelled(data: dict[str, Any]) -> object:
+def _respelled(data: Any) -> Any:
     """A map's values are never bare text, so a map that has the key cannot be mistaken."""
+    if isinstance(data, list):
+        return [_respelled(one) for one in data]
+    if not isinstance(data, dict):
+        return data
     told = data.get("hex") if len(data) == 1 else None
-    return bytes.fromhex(told) if isinstance(told, str) else data
+    if isinstance(told, str):
+        return bytes.fromhex(told)
+    return {name: _respelled(value) for name, value in data.items()}
 
 
 def _item(stored: Stored) -> dict[str, Any]:
-    item: dict[str, Any] = json.loads(stored.attributes[ITEM], object_hook=_respelled)
+    spelled = stored.attributes[ITEM].encode()
+    item: dict[str, Any] = _respelled(read(spelled, _ITEM, deepest=_DEEPEST, halves=True))
     return item
 
 

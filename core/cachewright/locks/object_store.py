@@ -30,7 +30,7 @@ from cachewright.model import (
     LockReport,
     Says,
 )
-from cachewright.text import display, elide, timestamp
+from cachewright.text import brief, display, timestamp
 
 _NS: Final = 1_000_000_000
 _TYPED_AT_MOST: Final = 200
@@ -127,7 +127,7 @@ def _explanation(stored: Stored, claim: Claim) -> str:
             f"{within_sentence(claim.garbage)}.{kept}"
         )
     who = claim.owner.get("Who", "")
-    taker = f"{elide(display(who), 80)} took this lock" if who else "Somebody took this lock"
+    taker = f"{brief(who, 80)} took this lock" if who else "Somebody took this lock"
     since = f" {age_of(time.time_ns() - claim.made_ns)}" if claim.made_ns else ""
     return f"{taker}{since}. Whether they still work cannot be told from here: ask them.{kept}"
 
@@ -161,7 +161,7 @@ def _record(claim: Claim) -> str:
     if claim.garbage:
         return f"What it says cannot be read: {within_sentence(claim.garbage)}."
     words = [
-        f"{name} {elide(display(value), _SHOWN)}"
+        f"{name} {brief(value, _SHOWN)}"
         for name, value in claim.owner.items()
         if value and name not in {"ID", "Created"}
     ]
@@ -172,7 +172,7 @@ def _record(claim: Claim) -> str:
 
 
 def _host(named: str, ours: str) -> str:
-    shown = elide(display(named), 80)
+    shown = brief(named, 80)
     if named.casefold().partition(".")[0] == ours.casefold().partition(".")[0]:
         return f"It names the computer {shown}, as this one is called; others may be called so too."
     return f"It names the computer {shown}; this one is called {display(ours)}."

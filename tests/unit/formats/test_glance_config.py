@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -197,3 +198,19 @@ def test_discover_finds_it_by_its_own_variable(glance: Made) -> None:
     found = discover({"OS_GLANCE_CONFIG_DIR": str(path.parent), "HOME": str(glance.top)})
     assert (os.fsencode(path), "glance") in {(one.root, one.format) for one in found}
     assert not list(Glance().default_locations({"OS_GLANCE_CONFIG_DIR": str(glance.top / "no")}))
+
+
+def test_names_that_stand_for_ever_more_are_not_put_in() -> None:
+    letters = "abcdefgh"
+    bomb = "".join(f"{one} = {f'${two}' * 1000}\n" for one, two in itertools.pairwise(letters))
+    found = settings_of(f"[DEFAULT]\n{bomb}h = x\nimage_cache_dir = /srv/$a\nstaging = /srv/$h\n")
+    assert found.image_cache is not None
+    assert len(found.image_cache) < 1 << 17
+    every = settings_of("[DEFAULT]\nimage_cache_dir = /$a/$$/$b\na = $b$b\nb = x\n")
+    assert every.image_cache == b"/xx/$/x"
+
+
+def test_a_value_of_a_million_lines_is_read_in_one_pass() -> None:
+    text = "[DEFAULT]\na = x\n" + " y\n" * 1_000_000
+    ((value,),) = parse(text).values()
+    assert value.count("\n") == 1_000_000

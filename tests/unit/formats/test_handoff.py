@@ -342,8 +342,11 @@ def test_what_a_manifest_names_and_is_not_there(folder: Folder) -> None:
 HOSTILE = {
     "nested deep": ("[" * 100_000, "nested too deep"),
     "cut": ('{"files": [{"name": "a", ', "no JSON that can be relied on"),
-    "keys twice": ('{"files": [{"name": "a", "name": "b", "size": 1}]}', "a key is there twice"),
-    "no number": ('{"files": [{"name": "a", "size": NaN}]}', "NaN is no number"),
+    "keys twice": (
+        '{"files": [{"name": "a", "name": "b", "size": 1}]}',
+        "it has two values for name",
+    ),
+    "no number": ('{"files": [{"name": "a", "size": NaN}]}', "it has NaN, which is not JSON"),
     "huge number": ('{"files": [{"name": "a", "size": ' + "9" * 5000 + "}]}", "no JSON"),
     "negative": ('{"files": [{"name": "a", "size": -4}]}', "has a size that is no number"),
     "size as text": ('{"files": [{"name": "a", "size": "4"}]}', "has a size that is no number"),

@@ -34,7 +34,7 @@ def test_only_the_id_is_needed_and_what_is_unknown_is_left_out() -> None:
 
 def test_names_count_regardless_of_case_as_for_the_tools() -> None:
     assert parse(b'{"id": "x"}').id == "x"
-    assert parse(b'{"id": "x", "ID": "y"}').garbage == "It has two values for id."
+    assert parse(b'{"id": "x", "ID": "y"}').garbage == "It has two values for ID."
 
 
 def test_escapes_are_kept_and_half_characters_replaced() -> None:
@@ -78,7 +78,10 @@ def test_times_are_read_to_the_nanosecond(created: str, ns: int) -> None:
         (b'{"ID": "x", "Created": "yesterday"}', "Its Created is not a time."),
         (b'{"ID": "x", "Created": "2026-13-40T10:02:07Z"}', "Its Created is not a time."),
         (b'{"ID": "x", "a": ' + b"[" * 30_000, "It is nested deeper than any lock is."),
-        (b'{"ID": "x", "a": ' + b"1" * 5000 + b"}", "It is not JSON."),
+        (b'{"ID": "x", "a": ' + b"1" * 5000 + b"}", "It has a number of too many digits."),
+        (b'{"ID": "x", "a": 1e999}', "It has a number that is too large."),
+        (b'{"ID": null, "id": null}', "It has two values for id."),
+        (b'{"ID": "x", "iD": "x"}', "It has two values for iD."),
         (b" " * (LIMIT + 1), "It is larger than 64 KiB, which no lock is."),
     ],
 )

@@ -245,8 +245,9 @@ class Tree:
         """SHA-256 over name, type, mode, size, times and inode of everything in and below the
         row; the sizes of directories are left out.
 
-        The row's own name and change time are left out too, so moving the whole to another
-        place does not change it; any other change in it does.
+        The row's own name and change time are left out too, and the modification time of a
+        directory (xfs sets it when two are exchanged), so moving the whole to another place
+        does not change it; any other change in it does.
         """
         whole = hashlib.sha256()
         pending: list[tuple[int, list[int]]] = [(0, [row])]
@@ -265,10 +266,11 @@ class Tree:
         return whole.hexdigest()
 
     def _facts(self, row: int, *, top: bool) -> bytes:
+        directory = self.is_directory(row)
         return _FACTS.pack(
             int(self.mode[row]),
-            0 if self.is_directory(row) else int(self.size[row]),
-            int(self.mtime_ns[row]),
+            0 if directory else int(self.size[row]),
+            0 if directory and top else int(self.mtime_ns[row]),
             0 if top else int(self.ctime_ns[row]),
             int(self.inode[row]),
         )

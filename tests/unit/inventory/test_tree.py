@@ -175,6 +175,8 @@ def test_moving_the_whole_does_not_change_its_signature(at: Path, root: Director
     before = signature(root, b"entry")
     (at / "kept").mkdir()
     (at / "entry").rename(at / "kept" / "other name")
+    # xfs sets it when two directories are exchanged
+    os.utime(at / "kept" / "other name", ns=(0, 0))
     assert signature(root, b"kept/other name") == before
 
 

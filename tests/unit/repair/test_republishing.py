@@ -53,6 +53,11 @@ def test_a_good_copy_takes_the_place_and_the_old_one_is_kept(copied: Any) -> Non
     assert sorted(os.listdir(kept.parent)) == ["item", "record.json"]
 
 
+def test_the_time_that_an_exchange_sets_on_xfs_is_no_change(copied: Any, look_then: Any) -> None:
+    look_then(lambda: os.utime(copied.path / "bad", ns=(1, 1)), after=2)
+    assert copied.one(REPUBLISH, "bad").result is Result.DONE
+
+
 def test_undoing_brings_the_old_one_back_and_keeps_the_new_one(copied: Any) -> None:
     before = contents(copied.path)
     outcome = copied.one(REPUBLISH, "bad")
@@ -147,7 +152,7 @@ def test_what_was_written_while_it_was_staged_is_not_lost(
     assert outcome.result is (Result.REFUSED if after == 1 else Result.ROLLED_BACK)
     assert (copied.path / "bad" / "data").read_bytes() == b"just written"
     assert sorted(os.listdir(copied.quarantine)) == ["lock"]
-    assert copied.events() == ["started", "rolled-back"]
+    assert copied.events() == ["started", "prepared", "rolled-back"]
 
 
 def test_a_writer_that_comes_with_the_exchange_gets_its_directory_back(
@@ -189,7 +194,7 @@ def test_an_old_tree_that_cannot_be_put_back_is_never_dropped(
     assert outcome.result is Result.FAILED
     assert "Nothing is lost" in outcome.reason
     assert [path.read_bytes() for path in copied.quarantine.glob("*/*/data")] == [b"just written"]
-    assert copied.events() == ["started", "failed"]
+    assert copied.events() == ["started", "prepared", "failed"]
 
 
 def test_a_copy_that_the_format_calls_corrupt_is_not_published(bench: Any) -> None:
@@ -287,7 +292,7 @@ def test_what_cannot_be_journaled_is_taken_back(
     outcome = copied.one(REPUBLISH, "bad")
     assert outcome.result is Result.ROLLED_BACK
     assert untouched(copied, before)
-    assert copied.events() == ["started", "rolled-back"]
+    assert copied.events() == ["started", *prepared, "rolled-back"]
 
 
 def test_without_an_exchange_only_under_a_lock_that_the_tool_heeds(

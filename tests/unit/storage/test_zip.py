@@ -13,7 +13,8 @@ import pytest
 from cachewright.errors import Cancelled, SourceUnusable
 from cachewright.model import CancelToken
 from cachewright.storage.anchored import Directory
-from cachewright.storage.archive import ArchiveLimits, ZipContent
+from cachewright.storage.archives.limits import ArchiveLimits
+from cachewright.storage.archives.zip_content import ZipContent
 from cachewright.storage.reading_back import hash_tree
 
 Fill = Callable[[zipfile.ZipFile], None]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import Changed, InUse, Refused, StepFailed
+from cachewright.inventory.tree import scan_subtree
 from cachewright.locks.looking import Around, look
 from cachewright.locks.marker import Marker, read_marker
 from cachewright.model import (
@@ -168,7 +169,8 @@ def _take(
             records=_records(work, place, like),
             inner=place.record,
         )
-        running.prepared(taking.private.identity_of(STAGE))
+        made = scan_subtree(taking.private, STAGE).signature(0)
+        running.prepared(taking.private.identity_of(STAGE), made)
         _last_look(taking, judged)
     except BaseException:
         remove_tree(taking.private, STAGE)

@@ -104,7 +104,7 @@ def _delete(journal: Journal, one: Operation, quarantine: Quarantine, look: Look
     recorded = one.kept or {}
     with kept_place(one, quarantine) as place:
         if not one.purge_started and not same_thing(
-            place.stat(ITEM), recorded["identity"], this_boot=one.this_boot, unchanged=True
+            place.stat(ITEM), recorded["identity"], within=place, unchanged=True
         ):
             raise Changed(path=place.where(ITEM), what="a name was added or taken away")
         refuse_users(place, look)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cachewright.errors import CachewrightError, StepFailed
-from cachewright.holders.processes import boot_id
 from cachewright.model import Identity, StepKind
 from cachewright.repair.journal import Journal
 from cachewright.repair.records import Event, Record, unpack
@@ -54,14 +53,6 @@ class Operation:
     def unfinished(self) -> bool:
         """Whether it was interrupted, or is at work this moment."""
         return self.ended is None
-
-    @property
-    def this_boot(self) -> bool:
-        """Whether it started since the machine did: only then do device numbers mean the same.
-
-        Records of older versions do not say, and are taken for this boot's.
-        """
-        return str(self.started.get("boot_id") or boot_id()) == boot_id()
 
     @property
     def undoes(self) -> str | None:
@@ -186,7 +177,7 @@ def operation(journal: Journal, operation_id: str, fields: Mapping[str, Any]) ->
     the operation stays open in the journal and is found there by the next start.
     """
     running = Running(journal, operation_id)
-    journal.append(running.id, Event.STARTED, {**fields, "boot_id": boot_id()})
+    journal.append(running.id, Event.STARTED, fields)
     try:
         yield running
     except Exception as error:

@@ -12,7 +12,7 @@ from cachewright import holders
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import CancelToken, StepKind
 from cachewright.repair.journal import Journal
-from cachewright.repair.operations import new_id, operation
+from cachewright.repair.operations import PutBack, new_id, operation
 from cachewright.repair.plan import MISSING
 from cachewright.repair.publication import Content, Publication, publish_tree
 from cachewright.repair.quarantine import ITEM, Quarantine
@@ -82,8 +82,18 @@ def publish(
             recover(journal, root=cache.path)
             journal.verify()
             return _publish(cache, os.path.relpath(path, top), content, journal, token)
+    except PutBack as error:
+        raise _why(error) from error
     finally:
         journal.close()
+
+
+def _why(put_back: PutBack) -> BaseException:
+    """What made it be put back: callers know that error, and that all is as it was."""
+    why: BaseException = put_back
+    while isinstance(why, PutBack) and why.__cause__ is not None:
+        why = why.__cause__
+    return why
 
 
 def _accept(_digests: Mapping[bytes, FileDigest]) -> None:

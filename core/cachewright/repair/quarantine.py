@@ -194,16 +194,17 @@ def same_thing(
     found: os.stat_result,
     recorded: Mapping[str, Any],
     *,
-    this_boot: bool,
+    within: Directory,
     unchanged: bool = False,
 ) -> bool:
-    """Whether this is the very file or directory that was recorded: device, inode and type.
+    """Whether this is the very file or directory that was recorded, by inode and type.
 
-    A device may have another number after a restart, so without ``this_boot`` it is not asked.
+    It must lie on the file system of ``within``, the directory that it was found in.  That
+    one's number is not compared with the recorded one: it may be another after the next mount.
     An inode is given to the next file as soon as the former is gone; with ``unchanged`` the
     time of change must fit as well, which also tells a directory that got or lost a name.
     """
     now = identity(found)
     same = (now.inode, stat.S_IFMT(now.mode)) == (recorded["inode"], stat.S_IFMT(recorded["mode"]))
-    here = not this_boot or now.device == recorded["device"]
+    here = now.device == within.identity.device
     return same and here and (not unchanged or now.ctime_ns == recorded["ctime_ns"])

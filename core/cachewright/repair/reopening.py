@@ -60,7 +60,7 @@ def open_root(operation: Operation) -> Directory:
         root = Directory.open(path)
     except CachewrightError as error:
         raise Refused(path=operation.path, reason=str(error)) from error
-    if not same_thing(os.fstat(root.fd), recorded, this_boot=operation.this_boot):
+    if not same_thing(os.fstat(root.fd), recorded, within=root):
         root.close()
         raise Changed(path=path, what="another directory is there now")
     return root
@@ -103,10 +103,9 @@ def kept_place(operation: Operation, quarantine: Quarantine) -> Iterator[Directo
     if kept is None:
         raise Refused(path=path, reason="nothing of it is kept")
     with own_place(str(kept["place"]), quarantine, path) as place:
-        there = place.exists(ITEM) and same_thing(
-            place.stat(ITEM), kept["identity"], this_boot=operation.this_boot
-        )
-        if not there:
+        if not place.exists(ITEM) or not same_thing(
+            place.stat(ITEM), kept["identity"], within=place
+        ):
             raise Refused(path=path, reason="what is in quarantine is not what was put there")
         yield place
 

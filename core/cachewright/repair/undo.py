@@ -171,10 +171,7 @@ def _still_published(
     look: LookAround,
 ) -> None:
     published = ended["published"]
-    there = parent.exists(name) and same_thing(
-        parent.stat(name), published, this_boot=undone.this_boot
-    )
-    if not there:
+    if not parent.exists(name) or not same_thing(parent.stat(name), published, within=parent):
         raise Changed(path=undone.path, what="it is not what was published any more")
     signature = scan_subtree(parent, name).signature(0)
     if signature != published["signature"]:

@@ -228,18 +228,19 @@ def test_without_an_exchange_nothing_is_rewritten(
     assert (record.read_bytes(), alone(record)) == (LOCK_FILE, True)
 
 
+@pytest.mark.parametrize(("failed", "result"), [(2, Result.FAILED), (3, Result.ROLLED_BACK)])
 def test_what_cannot_be_journaled_is_put_back(
-    bench: Any, record: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Any, record: Path, monkeypatch: pytest.MonkeyPatch, failed: int, result: Result
 ) -> None:
     append, calls = bench.journal.append, iter(range(1, 100))
 
     def failing(*fields: Any) -> Any:
-        if next(calls) == 2:
+        if next(calls) == failed:
             raise OSError(28, "No space left on device")
         return append(*fields)
 
     monkeypatch.setattr(bench.journal, "append", failing)
-    assert bench.one(DROP, record, detail=drop()).result is Result.ROLLED_BACK
+    assert bench.one(DROP, record, detail=drop()).result is result
     assert (record.read_bytes(), alone(record)) == (LOCK_FILE, True)
 
 

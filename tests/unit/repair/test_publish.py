@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from cachewright.errors import Escapes, InUse, SourceUnusable
+from cachewright import holders
+from cachewright.errors import Changed, Escapes, InUse, SourceUnusable
 from cachewright.model import Result
 from cachewright.repair.journal import Journal
 from cachewright.repair.publish import publish
@@ -78,6 +80,25 @@ def test_refuses_what_is_written_to(cache: Path, tmp_path: Path) -> None:
         with pytest.raises(InUse, match=f"pid {writer.pid}"):
             publish(cache / "entry", tmp_path / "new", state_dir=tmp_path / "state")
     assert (cache / "entry" / "f").read_bytes() == b"old"
+
+
+def test_says_what_changed_when_the_old_one_had_to_be_put_back(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter(range(1, 10))
+
+    def survey(prefixes: Sequence[bytes], devices: frozenset[int]) -> holders.Survey:
+        seen = look_around(prefixes, devices)
+        if next(looks) == 2:
+            (cache / "entry" / "f").write_bytes(b"saved at the last moment")
+        return seen
+
+    look_around = holders.survey
+    monkeypatch.setattr(holders, "survey", survey)
+    with pytest.raises(Changed, match="something in it"):
+        publish(cache / "entry", tmp_path / "new", state_dir=tmp_path / "state")
+    assert (cache / "entry" / "f").read_bytes() == b"saved at the last moment"
+    assert sorted(os.listdir(tmp_path / ".cachewright-quarantine")) == ["lock"]
 
 
 READER = """

@@ -49,7 +49,7 @@ def end_restoring(scene: Scene) -> Ending:
         there = (
             kept is not None
             and parent.exists(name)
-            and same_thing(parent.stat(name), kept, this_boot=undone.this_boot)
+            and same_thing(parent.stat(name), kept, within=parent)
         )
         away = place is None or not place.exists(ITEM)
         return Ending.finished() if there and away else Ending.taken_back()

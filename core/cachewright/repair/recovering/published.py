@@ -62,12 +62,10 @@ def _old_kept(scene: Scene, target: Subject, place: Directory, taken: list[bytes
     """Whether the old content, as it was judged and written to by nobody, is kept."""
     if len(taken) != 1 or taken[0] not in _WHERE_OLD_LIES:
         return False
-    old = target.moved(place, taken[0])
+    # The file system may have got another number since.
+    judged = replace(target.judged, device=place.identity.device)
+    old = replace(target, judged=judged, parent=place, name=taken[0])
     with suppress(CachewrightError):
-        if not scene.one.this_boot:
-            # The file system may have another number since the machine was started.
-            device = place.stat(taken[0]).st_dev
-            old = replace(old, judged=replace(old.judged, device=device))
         old.recheck_moved()
         old.refuse_writers(scene.look)
         if taken[0] == STAGE:
@@ -85,7 +83,7 @@ def end_unpublishing(scene: Scene) -> Ending:
             return Ending.taken_back()
         sync_directory(parent)
         sync_directory(place)
-        if not same_thing(place.stat(ITEM), published, this_boot=undone.this_boot):
+        if not same_thing(place.stat(ITEM), published, within=place):
             return Ending.taken_back()
         size = int((undone.kept or {}).get("size", 0))
         where = str(scene.one.started["place"])

@@ -91,7 +91,7 @@ def test_what_is_not_durable_is_put_back(
     assert shop.run(shop.plan(name)).result is Result.ROLLED_BACK
     assert at.lstat().st_ino == before
     assert shop.quiet
-    assert shop.events() == ["started", "rolled-back"]
+    assert shop.events() == ["started", "prepared", "rolled-back"]
 
 
 def test_what_cannot_be_journaled_is_put_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def test_a_stale_lock_goes_to_quarantine_and_comes_back(shop: Shop, name: str) -
     kept = shop.quarantine / str(outcome.undo) / "item"
     assert (kept.lstat().st_ino, shop.content(kept), kept.lstat().st_mode) == before
     assert shop.kept == [f"{outcome.undo}/item"]
-    assert shop.events() == ["started", "done"]
+    assert shop.events() == ["started", "prepared", "done"]
     assert undo(shop.journal, outcome.undo).result is DONE
     assert (at.lstat().st_ino, shop.content(at), at.lstat().st_mode) == before
     assert shop.quiet
@@ -117,7 +117,8 @@ def test_another_lock_is_given_its_name_back(
     assert outcome.result is REFUSED
     assert at.lstat().st_ino == new[0]
     assert shop.quiet
-    assert shop.events() == (["started", "rolled-back"] if moment == "at the exchange" else [])
+    events = ["started", "prepared", "rolled-back"] if moment == "at the exchange" else []
+    assert shop.events() == events
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -227,7 +228,7 @@ def test_who_takes_and_releases_for_ever_ends_it(
     outcome = shop.run(plan)
     assert (outcome.result, "again and again" in outcome.reason) == (FAILED, True)
     assert at.exists()
-    assert shop.events() == ["started", "failed"]
+    assert shop.events() == ["started", "prepared", "failed"]
 
 
 @pytest.mark.parametrize("name", SHAPES)

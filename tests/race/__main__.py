@@ -6,9 +6,9 @@ import sys
 from typing import Final
 
 from tests import counts
-from tests.race import readers
+from tests.race import readers, swaps
 
-PARTS: Final = {"readers": readers.run}
+PARTS: Final = {"readers": readers.run, "swaps": swaps.run}
 
 if __name__ == "__main__":
     sys.exit(counts.main(PARTS))

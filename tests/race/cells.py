@@ -59,9 +59,9 @@ def _enter() -> list[str]:
     return [] if refused else _APART
 
 
-def shares(total: int) -> list[int]:
-    """``total`` in as many parts as there are processors."""
-    count = os.cpu_count() or 1
+def shares(total: int, busy: int = 1) -> list[int]:
+    """``total`` in as many parts as have ``busy`` processors each."""
+    count = max(1, (os.cpu_count() or 1) // busy)
     return [total // count + (part < total % count) for part in range(count)]
 
 

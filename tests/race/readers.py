@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 from tests.counts import Row
+from tests.crash import filesystems
 from tests.race import cells
-from tests.race.mounts import FILE_SYSTEMS, mounted
 
 PART = "readers"
+FILE_SYSTEMS = ("ext4", "tmpfs")
 READS = 1_000_000
 PUBLISHES = 25_000
 
@@ -18,7 +18,7 @@ PUBLISHES = 25_000
 def run(quick: bool) -> Iterator[Row]:
     """On each file system; the quick version where the scratch directory happens to be."""
     for name in ["memory"] if quick else FILE_SYSTEMS:
-        with cells.scratch() as aside, nullcontext(aside) if quick else mounted(name) as top:
+        with cells.scratch() if quick else filesystems.scratch(name, "1g") as top:
             yield from _ours(top, name, quick)
             yield from _controls(top, name)
 

@@ -198,7 +198,8 @@ class ArchiveContent(ABC):
         try:
             yield
         except _DAMAGE as error:
-            reason = str(error) or type(error).__name__
+            said = isinstance(error, ValueError)
+            reason = str(error) if said else f"it is damaged or cannot be read ({error})"
             raise self._unusable(reason) from error
 
     def _unusable(self, reason: str) -> SourceUnusable:

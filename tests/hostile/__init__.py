@@ -1,0 +1,1 @@
+"""Hostile input through the real program: ``python -m tests.hostile`` prints its counts."""

@@ -1,0 +1,15 @@
+"""Try hostile input through the real program, and print what became of it as one table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from tests.counts import Part, main
+from tests.hostile import archives
+
+PARTS: Final[Mapping[str, Part]] = {"archives": archives.run}
+
+if __name__ == "__main__":
+    sys.exit(main(PARTS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from cachewright import holders
@@ -198,8 +198,14 @@ def _old_in(
 def _new_out(
     places: Reopened, undone: Operation, parent: Directory, name: bytes
 ) -> Iterator[Directory]:
-    ended = undone.ended or {}
-    with own_place(str(ended["place"]), places.need_quarantine(), undone.path) as place:
+    own = str((undone.ended or {})["place"])
+    quarantine = places.need_quarantine()
+    with ExitStack() as stack:
+        if quarantine.directory.exists(own.encode()):
+            place = stack.enter_context(own_place(own, quarantine, undone.path))
+        else:  # nothing was kept there, so it was swept up
+            about = {"path": pack(undone.path), "step": undone.step.value}
+            place = stack.enter_context(quarantine.place(own, about))
         rename_noreplace(parent, name, place, ITEM)
         with _or_else(lambda: rename_noreplace(place, ITEM, parent, name)):
             yield place

@@ -1,7 +1,8 @@
 """A SQL database that another program owns: read without writing, changed in one transaction.
 
 SQLite, PostgreSQL and MariaDB (or MySQL) by their SQLAlchemy addresses.  Every question has a
-connection of its own, sees one moment of the database, and ends within its time.
+connection of its own, sees one moment of the database, and ends within its time.  A file of
+SQLite's is read by a process of its own (``database_reading``), and changed by this one.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cachewright.errors import AddressInvalid, AnswerLost, ExtraMissing, StoreUnreadable
+from cachewright.locks.database_reading import Changed, FileConnection
 from cachewright.locks.deadline import Late, within
 from cachewright.text import brief, display, public_address
 
@@ -37,6 +41,8 @@ _TABLES: Final = (
     "unknown column",
 )
 _SHOWN: Final = 300
+_TRIES: Final = 5
+_OPERATIONS: Final = 10_000
 _READING: Final = {
     "sqlite": ("BEGIN",),
     "postgresql": (
@@ -104,9 +110,15 @@ class Database:
         """What ``question`` finds in one read-only transaction; ``StoreUnreadable`` says why
         there is no answer.  It may take ``times`` the time of one answer."""
         try:
-            return within(self.timeout_s * times, lambda: self._ask(question, times=times))
+            return within(self.timeout_s * times, lambda: self._ask_again(question, times))
         except Late:
             raise self._late(times) from None
+
+    def _ask_again(self, question: Callable[[Connection], T], times: int) -> T:
+        for _try in range(_TRIES):
+            with suppress(Changed):
+                return self._ask(question, times=times)
+        raise self._unreadable("it was written each time that it was read")
 
     def change(self, act: Callable[[Connection], T]) -> T:
         """``act`` in one transaction, which is committed when it returns.
@@ -137,11 +149,14 @@ class Database:
 
         write = turn is not None
         try:
-            engine = self._engine(write=write)
+            engine = self._engine(times, write=write)
             with closing(_Disposed(engine)), engine.connect() as connection:
                 for statement in (_WRITING if write else _READING)[self._kind]:
                     connection.exec_driver_sql(self._filled(statement, times))
                 found = question(connection)
+                one: Any = connection.connection.dbapi_connection
+                if isinstance(one, FileConnection):
+                    one.check_unchanged()
                 if turn is not None and turn.commits():
                     connection.commit()
                 else:
@@ -154,20 +169,21 @@ class Database:
         seconds = max(1, math.ceil(self.timeout_s)) * times
         return statement.format(seconds=seconds, milliseconds=seconds * 1000)
 
-    def _engine(self, *, write: bool) -> Engine:
+    def _engine(self, times: int, *, write: bool) -> Engine:
         from sqlalchemy import create_engine
         from sqlalchemy.pool import NullPool
 
         if self._kind == "sqlite":
-            connect = self._file_opener(write=write)
-            return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+            connect: Callable[[bytes, float], Any] = _writer if write else FileConnection
+            made = partial(connect, self._file(), self.timeout_s * times)
+            return create_engine("sqlite://", creator=made, poolclass=NullPool)
         seconds = math.ceil(self.timeout_s) + 2  # the call itself is given up before that
         waits = {"connect_timeout": seconds}
         if self._kind == "mysql":
             waits |= {"read_timeout": seconds, "write_timeout": seconds}
         return create_engine(self._url, poolclass=NullPool, connect_args=waits)
 
-    def _file_opener(self, *, write: bool) -> Callable[[], sqlite3.Connection]:
+    def _file(self) -> bytes:
         path = self._url.database or ""
         try:
             regular = stat.S_ISREG(os.stat(path).st_mode)
@@ -176,19 +192,7 @@ class Database:
             raise self._unreadable(reason) from error
         if not regular:
             raise self._unreadable("it is not a regular file")
-        mode = "rw" if write else "ro"
-        uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode={mode}"
-
-        def connect() -> sqlite3.Connection:
-            return sqlite3.connect(
-                uri,
-                uri=True,
-                timeout=max(0.1, self.timeout_s * 0.8),
-                isolation_level=None,
-                check_same_thread=False,
-            )
-
-        return connect
+        return os.fsencode(os.path.abspath(path))
 
     def _why(self, error: Exception) -> str:
         """One line of what the driver said, without anything secret."""
@@ -203,6 +207,23 @@ class Database:
 
     def _unreadable(self, reason: str) -> StoreUnreadable:
         return StoreUnreadable(path=self.shown, reason=reason, left=_UNTOUCHED)
+
+
+def _writer(path: bytes, timeout_s: float) -> sqlite3.Connection:
+    """A connection like any other program's, with its locks and its journal.  What it does ends
+    with the time, too: nobody waits for it any longer then."""
+    ends = time.monotonic() + timeout_s
+    connection = sqlite3.connect(
+        f"file:{urllib.parse.quote(path)}?mode=rw",
+        uri=True,
+        timeout=max(0.1, timeout_s * 0.8),
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.set_progress_handler(lambda: time.monotonic() > ends, _OPERATIONS)
+    for one in ("trusted_schema=OFF", "cell_size_check=ON"):
+        connection.execute(f"PRAGMA {one}").close()
+    return connection
 
 
 class _Turn:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 from cachewright.locks.deadline import Late
@@ -114,7 +115,7 @@ class FileCursor:
 
     def __init__(self, connection: FileConnection) -> None:
         self._connection = connection
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows: list[Sequence[Any]] = []
         self._at = 0
         self._further = False
         self.description: Sequence[tuple[Any, ...]] | None = None
@@ -129,10 +130,11 @@ class FileCursor:
         return self
 
     def _take(self, answer: dict[str, Any]) -> None:
-        self._rows = [tuple(map(_value, row)) for row in answer["rows"]]
+        rows = answer["rows"]
+        self._rows = [tuple(map(_value, row)) for row in rows] if answer["odd"] else rows
         self._at, self._further = 0, answer["more"]
 
-    def fetchone(self) -> tuple[Any, ...] | None:
+    def fetchone(self) -> Sequence[Any] | None:
         if self._at == len(self._rows) and self._further:
             self._take(self._connection.ask("more"))
         if self._at == len(self._rows):
@@ -140,14 +142,16 @@ class FileCursor:
         self._at += 1
         return self._rows[self._at - 1]
 
-    def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = []
-        while len(found) < (size or self.arraysize) and (row := self.fetchone()) is not None:
-            found.append(row)
-        return found
+    def fetchmany(self, size: int | None = None) -> list[Sequence[Any]]:
+        return list(islice(iter(self.fetchone, None), size or self.arraysize))
 
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        return list(iter(self.fetchone, None))
+    def fetchall(self) -> list[Sequence[Any]]:
+        found = self._rows[self._at :]
+        while self._further:
+            self._take(self._connection.ask("more"))
+            found += self._rows
+        self._at = len(self._rows)
+        return found
 
     def close(self) -> None:
         self._rows, self._at, self._further = [], 0, False

@@ -25,6 +25,8 @@ _BATCH: Final = 1 << 20
 """Bytes of rows in one answer, beyond which no further one is added."""
 _WAIT: Final = 0.6
 """Of the time, for whoever writes: the rest is for starting and reading."""
+_ROW: Final = 64
+_ODD: Final = frozenset({bytes, float})
 _OPERATIONS: Final = 10_000
 """How many SQLite does between two looks at the clock; some milliseconds."""
 _LIMITS: Final = {
@@ -83,14 +85,19 @@ class _Reader:
         return {"names": names, "count": cursor.rowcount, **self._more()}
 
     def _more(self) -> dict[str, Any]:
-        rows: list[list[Any]] = []
-        size = 0
+        """``odd``: some of the values are spelled."""
+        rows: list[Sequence[Any]] = []
+        size, odd = 0, False
         for row in self._rows:
-            rows.append([_spelled(value) for value in row])
-            size += sum(len(one) if isinstance(one, str | bytes) else 8 for one in row)
+            if _ODD.isdisjoint(map(type, row)):
+                rows.append(row)
+            else:
+                rows.append([_spelled(value) for value in row])
+                odd = True
+            size += sum([len(one) for one in row if isinstance(one, str | bytes)]) + _ROW
             if size > _BATCH:
-                return {"rows": rows, "more": True}
-        return {"rows": rows, "more": False}
+                return {"rows": rows, "more": True, "odd": odd}
+        return {"rows": rows, "more": False, "odd": odd}
 
     def _unchanged(self) -> dict[str, Any]:
         return {"unchanged": self._opened is None or self._opened.unchanged}

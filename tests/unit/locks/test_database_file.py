@@ -196,7 +196,7 @@ def test_only_plain_tables_are_read(file: Path, statement: str) -> None:
 
 
 def test_a_question_without_end_is_ended(file: Path) -> None:
-    hostile(file, "CREATE TABLE t (a)", "INSERT INTO t VALUES " + ", ".join(["(1)"] * 400))
+    hostile(file, "CREATE TABLE t (a)", "INSERT INTO t VALUES " + ", ".join(["(1)"] * 400))  # noqa: S608
     with pytest.raises(StoreUnreadable, match=r"interrupted|did not answer within"):
         of(file, 1.0).read(ask("SELECT count(*) FROM t, t b, t c, t d, t e"))
 

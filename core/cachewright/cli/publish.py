@@ -17,7 +17,8 @@ from cachewright.text import display
     "source",
     type=place,
     metavar="SOURCE",
-    help="The archive or directory to publish; else the first good copy that is known.",
+    help="The directory or archive (zip, tar, tar.gz, tar.bz2, tar.xz) to publish; else the "
+    "first good copy that is known.",
 )
 @yes
 @as_json

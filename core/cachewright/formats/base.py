@@ -148,8 +148,10 @@ class GoodCopy(Protocol):
 
     def write_into(self, staging: Directory, cancel: CancelToken) -> Mapping[bytes, FileDigest]:
         """Write every file below ``staging`` (empty, private), hashing the very bytes that are
-        written; directories and regular files only; returns what was written.
-        Durability is the caller's."""
+        written; directories and regular files only; returns what was written.  Of a directory,
+        ``storage.copying.copy_tree`` keeps modes, times, ``user.*`` attributes, access lists,
+        hard links and holes, and set-ID bits only by its ``special_modes``.  The mode of
+        ``staging`` itself, owners and durability are the caller's."""
 
 
 class Knowledge(ABC):
@@ -265,6 +267,10 @@ class Format(ABC):
     """Roots that are no directories, such as ``s3``, whose locks this format can read."""
     refines: ClassVar[frozenset[str]] = frozenset()
     """Names of coarser formats that recognise the same caches; this one goes first."""
+    keeps_special_modes: ClassVar[bool] = False
+    """Whether set-ID and sticky bits, and file capabilities, of a directory that a person names
+    as the good copy are kept when it is published; without it they are dropped.  A copy of the
+    format's own decides by itself (``GoodCopy.write_into``); an archive's are always dropped."""
     general: ClassVar[bool] = False
     """Whether it fits trees of any kind, so that every particular format goes first."""
 

@@ -26,6 +26,7 @@ from cachewright.storage.swap import (
     ExchangeUnsupported,
     exchange,
     rename_noreplace,
+    supports_exchange,
     sync_directory,
 )
 from cachewright.text import display
@@ -40,6 +41,10 @@ Files = Mapping[bytes, "FileDigest"]
 
 _ROOT_USER: Final = 0
 _NEW_MODE: Final = 0o755
+_NO_EXCHANGE: Final = (
+    "this file system cannot exchange two names in one step, and no lock of the cache's tool can "
+    "be held that would keep others away in between"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,15 @@ class Publication:
         self.files: Files = {}
         self._made: set[tuple[int, int]] = set()
 
-    def stage(self, content: Content, cancel: Cancellable) -> None:
-        """Write, make durable, read back, verify.  Whatever raises, the target is untouched."""
+    def stage(self, content: Content, cancel: Cancellable, *, gate_held: bool) -> None:
+        """Write, make durable, read back, verify.  Whatever raises, the target is untouched.
+
+        Where the exchange that ``swap`` will want cannot be had, nothing is written at all.
+        """
         with self.place.make_directory(STAGE) as stage:
             self._made.add((stage.identity.device, stage.identity.inode))
+            if not (gate_held or self.target.missing or supports_exchange(stage)):
+                raise Refused(path=self.target.path, reason=_NO_EXCHANGE)
             written = content.write(stage)
             self._give_owner(stage)
             sync_tree(stage)
@@ -182,11 +192,7 @@ class Publication:
             exchange(self.place, STAGE, target.parent, target.name)
         except ExchangeUnsupported:
             if not gate_held:
-                reason = (
-                    "this file system cannot exchange two names in one step, and no lock of the "
-                    "cache's tool can be held that would keep others away in between"
-                )
-                raise Refused(path=target.path, reason=reason) from None
+                raise Refused(path=target.path, reason=_NO_EXCHANGE) from None
             self._two_renames()
 
     def _two_renames(self) -> None:
@@ -256,7 +262,7 @@ def publish_tree(
     as it was and the stage is gone; ``size`` is that of the old tree, for the record."""
     target, place = publication.target, publication.place
     try:
-        publication.stage(content, cancel)
+        publication.stage(content, cancel, gate_held=gate_held)
         running.prepared(*publication.made())
         publication.swap(gate_held=gate_held)
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cachewright import holders
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import CancelToken, StepKind
+from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.journal import Journal
 from cachewright.repair.operations import PutBack, new_id, operation
 from cachewright.repair.plan import MISSING
@@ -50,7 +51,8 @@ def publish(
     state_dir: Path | None = None,
     cancel: CancelToken | None = None,
 ) -> Published:
-    """Put the content of ``source`` (a directory, or a zip archive) at ``target``, at once.
+    """Put the content of ``source`` (a directory, or an archive: zip, tar, tar.gz, tar.bz2,
+    tar.xz) at ``target``, at once.
 
     What a caller may rely on:
 
@@ -62,7 +64,10 @@ def publish(
       ``verify``, if given, is called with every file's SHA-256 and may raise to stop it all.
     - Nothing is deleted: the old content goes to quarantine beside ``root`` (the cache's top
       directory, ``target``'s own directory if not given) and ``undo`` brings it back.
-    - Regular files and directories only; execute permissions are kept, setuid is not.
+    - Regular files and directories only.  Of a directory's, permission bits, times, ``user.*``
+      attributes, access lists, hard links among them and holes are kept; set-ID bits are not.
+      The new top directory gets the mode and access lists of the old one, and as root all of
+      it gets the old one's owner.
     - When this returns, all of it is durable.  When it raises, ``target`` is as it was.
 
     Raises ``SourceUnusable``, ``InUse`` (somebody writes to ``target``, or another Cachewright
@@ -79,6 +84,7 @@ def publish(
     journal = Journal.open(None if state_dir is None else os.fsencode(state_dir))
     try:
         with Directory.open(top) as cache:
+            refuse_for_root(cache)
             recover(journal, root=cache.path)
             journal.verify()
             return _publish(cache, os.path.relpath(path, top), content, journal, token)

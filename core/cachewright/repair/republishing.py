@@ -98,7 +98,8 @@ def _of_source(work: Work, entry: Entry, source: bytes) -> Content:
         raise _unusable(entry, source, "it does not match what is recorded for the entry")
 
     def write(staging: Directory) -> Mapping[bytes, FileDigest]:
-        return write_source(source, entry.name, staging, work.cancel)
+        special = work.form.keeps_special_modes
+        return write_source(source, entry.name, staging, work.cancel, special_modes=special)
 
     def verify(files: Mapping[bytes, FileDigest]) -> None:
         if _judged(work, entry, files) is not EntryVerdict.OK:

@@ -110,24 +110,37 @@ def _back(entry: Directory, change: ModeChange, error: BaseException) -> None:
     try:
         set_mode(entry, change.name, change.inode, change.new, change.old)
     except (OSError, CachewrightError) as failure:
-        raise StepFailed(
-            path=entry.where(change.name),
-            reason=f"its mode could not be set back ({failure})",
-            state=f"It was {change.old:o}.",
-        ) from error
+        raise _not_set_back(entry.where(change.name), change.old, failure) from error
 
 
 def set_mode(entry: Directory, name: bytes, inode: int, old: int, new: int) -> None:
-    """Change the mode of the file that has this inode and mode, and one link; durable."""
+    """Change the mode of the file that has this inode and mode, and one link; durable.  When it
+    raises, the mode is as it was (``StepFailed`` where even that cannot be had)."""
     fd = entry.open_file(name)
     try:
         found = os.fstat(fd)
         if (found.st_ino, stat.S_IMODE(found.st_mode), found.st_nlink) != (inode, old, 1):
             raise Changed(path=entry.where(name), what="the file or its mode")
         os.fchmod(fd, new)
-        os.fsync(fd)
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            _set_back(fd, entry.where(name), old, error)
+            raise
     finally:
         os.close(fd)
+
+
+def _set_back(fd: int, path: bytes, old: int, error: OSError) -> None:
+    try:
+        os.fchmod(fd, old)
+    except OSError as failure:
+        raise _not_set_back(path, old, failure) from error
+
+
+def _not_set_back(path: bytes, old: int, failure: Exception) -> StepFailed:
+    reason = f"its mode could not be set back ({failure})"
+    return StepFailed(path=path, reason=reason, state=f"It was {old:o}.")
 
 
 MENDERS: Final = {StepKind.RESTORE_EXEC_BIT: restore_exec_bit}

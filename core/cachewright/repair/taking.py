@@ -65,7 +65,11 @@ class Taking:
             self._give_back(stand_in)
             remove_tree(self.private, STAGE)
             raise PutBack(str(error)) from error
-        rename_noreplace(self.private, STAGE, self.private, ITEM)
+        try:
+            rename_noreplace(self.private, STAGE, self.private, ITEM)
+        except OSError as error:
+            self._move_back(STAGE)
+            raise PutBack(str(error)) from error
 
     def by_rename(self) -> None:
         """Where names cannot be exchanged: move it to ``ITEM``, look at it, and put it back if

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -188,28 +190,43 @@ class Directory:
 
     def create_file(self, name: bytes, mode: int) -> int:
         """A descriptor for writing a new file directly in this directory; what has the name
-        already, a symlink included, raises ``FileExistsError``.  The mode is not masked."""
+        already, a symlink included, raises ``FileExistsError``.  The mode is not masked.
+        When it raises, nothing of ours is left there."""
         self._single(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_FLAGS
         fd = os.open(name, flags, 0o600, dir_fd=self.fd)
         try:
             os.fchmod(fd, mode)
         except BaseException:
+            self._unmake(name, fd, os.unlink)
             os.close(fd)
             raise
         return fd
 
     def make_directory(self, name: bytes, mode: int = 0o700) -> Directory:
-        """Make and pin a directory directly in this one; ``FileExistsError`` if taken."""
+        """Make and pin a directory directly in this one; ``FileExistsError`` if taken.  When it
+        raises, nothing of ours is left there."""
         self._single(name)
         os.mkdir(name, 0o700, dir_fd=self.fd)
-        made = self.open_directory(name)
+        try:
+            made = self.open_directory(name)
+        except BaseException:
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=self.fd)
+            raise
         try:
             os.fchmod(made.fd, mode)
         except BaseException:
+            self._unmake(name, made.fd, os.rmdir)
             made.close()
             raise
         return made
+
+    def _unmake(self, name: bytes, made: int, remove: Callable[..., None]) -> None:
+        """Remove what was just made, while it still has its name: it was of no use."""
+        with suppress(OSError):
+            if os.path.samestat(self.stat(name), os.fstat(made)):
+                remove(name, dir_fd=self.fd)
 
     def _single(self, name: bytes) -> None:
         if b"/" in name or self._components(name) != [name]:

@@ -111,6 +111,25 @@ def test_if_one_file_cannot_be_changed_none_is(
     assert modes(unexecutable) == before
 
 
+@pytest.mark.parametrize(("nth", "result"), [(1, Result.FAILED), (2, Result.ROLLED_BACK)])
+def test_a_mode_that_may_not_last_is_set_back(
+    unexecutable: Any, monkeypatch: pytest.MonkeyPatch, nth: int, result: Result
+) -> None:
+    sync, calls = os.fsync, iter(range(1, 100))
+
+    def failing(fd: int) -> None:
+        if os.readlink(f"/proc/self/fd/{fd}").startswith(str(unexecutable.path)):
+            if next(calls) == nth:
+                raise OSError(5, "Input/output error")
+        sync(fd)
+
+    before = modes(unexecutable)
+    plan = unexecutable.plan_of(EXEC, "bad", detail=files(b"run", b"\xff"))
+    monkeypatch.setattr("cachewright.repair.permissions.os.fsync", failing)
+    (outcome,) = unexecutable.run(plan)
+    assert (outcome.result, modes(unexecutable)) == (result, before)
+
+
 def test_undo_leaves_a_mode_that_was_changed_since(unexecutable: Any) -> None:
     unexecutable.one(EXEC, "bad", detail=files(b"run", b"\xff"))
     (unexecutable.path / "bad" / "run").chmod(0o700)

@@ -150,6 +150,24 @@ def test_modes_are_not_masked(root: Directory) -> None:
     assert root.stat(b"d").st_mode & 0o777 == 0o777
 
 
+@pytest.mark.parametrize("what", ["fchmod", "open"])
+def test_what_cannot_be_made_as_wanted_is_not_left_there(
+    root: Directory, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cachewright.storage.anchored.os.fchmod", failing)
+        if what == "open":
+            patched.setattr(Directory, "open_directory", failing)
+        with pytest.raises(OSError, match="Read-only"):
+            root.create_file(b"f", 0o644)
+        with pytest.raises(OSError, match="Read-only"):
+            root.make_directory(b"d")
+    assert root.names() == []
+
+
 def test_parent_of_gives_the_directory_and_the_name(root: Directory) -> None:
     root.make_directory(b"a").close()
     parent, name = root.parent_of(b"a/f")

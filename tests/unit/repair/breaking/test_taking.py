@@ -304,6 +304,21 @@ def test_a_stand_in_that_cannot_go_is_exchanged_again(
     assert shop.quiet
 
 
+def test_a_lock_that_cannot_be_laid_down_gets_its_name_again(
+    shop: Shop, before_rename: Callable[..., None]
+) -> None:
+    at = shop.dead("work.lock")
+    plan, before = shop.plan("work.lock"), at.lstat().st_ino
+
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
+
+    before_rename(fail, nth=2)
+    assert shop.run(plan).result is Result.ROLLED_BACK
+    assert at.lstat().st_ino == before
+    assert shop.quiet
+
+
 LATE = {
     "reads it": "f = open(sys.argv[1]); ready()",
     "maps it": "bare_mmap(sys.argv[1], False); ready()",

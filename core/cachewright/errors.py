@@ -100,6 +100,11 @@ class AnotherAtWork(InUse):
     """{path} was left untouched: another Cachewright is at work here."""
 
 
+class RunsAsRoot(Refused):
+    """The window does not run as root: all that it opens would be acted on with root's power.
+    Run it as another user, or say --as-root (or CACHEWRIGHT_AS_ROOT=1)."""
+
+
 class NotConfirmed(Refused):
     """{path} was left untouched: {subject} must be typed to confirm this step."""
 

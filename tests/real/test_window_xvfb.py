@@ -170,6 +170,7 @@ def opened(
             "HOME": str(tmp_path),
             "XDG_CONFIG_HOME": str(tmp_path / "config"),
             "CACHEWRIGHT_STATE_DIR": str(tmp_path / "state"),
+            "CACHEWRIGHT_AS_ROOT": "1",  # whoever runs the tests
             **variables,
         }
         sample = [stage.cache, "--project", stage.projects, "--source", stage.mirror]

@@ -17,7 +17,7 @@ from cachewright.cli.exit_code import ExitCode
 from cachewright.cli.interrupt import ending_at_once
 from cachewright.cli.options import patience, place, places, root_place, timeout
 from cachewright.cli.verbs import VERBS
-from cachewright.errors import RootMissing, RootNotADirectory
+from cachewright.errors import RootMissing, RootNotADirectory, RunsAsRoot
 from cachewright.model import Access, Directories
 from cachewright.text import display, is_address
 
@@ -34,6 +34,12 @@ GROUP: Final = "cachewright.window"
 @patience
 @directory_options.directories(place)
 @access_options.access(timeout)
+@click.option(
+    "--as-root",
+    is_flag=True,
+    envvar="CACHEWRIGHT_AS_ROOT",
+    help="Let the window run as root.",
+)
 def open_window(
     *,
     root: bytes | None,
@@ -46,11 +52,14 @@ def open_window(
     stores: tuple[tuple[str, bytes], ...],
     staging: bytes | None,
     image_cache: bytes | None,
+    as_root: bool,
     **access: Any,
 ) -> int:
     """Open the window, on the cache ROOT if one is given."""
     from cachewright.workbench import Options
 
+    if os.geteuid() == 0 and not as_root and not reason_against(os.environ):
+        raise RunsAsRoot
     secret = ""
     if root is not None:
         if not is_address(root):

@@ -21,6 +21,7 @@ from cachewright.model import (
     StepKind,
     no_progress,
 )
+from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.breaking import BREAKERS
 from cachewright.repair.delay import RELEASES, refuse_during_delay
 from cachewright.repair.exclusive import STATE_LOCK, exclusive
@@ -75,13 +76,15 @@ def execute(
     One step that is refused or fails does not stop the others; a cancelled run skips the rest.
     Each step is durable and in the journal before its outcome says ``done``; its ``undo`` is
     what ``undo`` takes.  Raises ``PlanInvalid`` for another cache's plan, ``JournalDamaged``
-    before anything is touched, ``InUse`` while another Cachewright is at work here.
+    before anything is touched, ``InUse`` while another Cachewright is at work here, ``Refused``
+    where root would work in another user's place.
     """
     if plan.root != root.path or plan.format != form.name:
         reason = "it was made for another cache"
         raise PlanInvalid(path=plan.root, reason=reason)
     if not apply:
         return tuple(outcome(step, Result.SKIPPED, "dry run") for step in plan.steps)
+    refuse_for_root(root)
     journal.verify()
     if not plan.steps:
         return ()

@@ -12,6 +12,7 @@ from cachewright.errors import CachewrightError, Changed, InUse
 from cachewright.holders.naming import names_of
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import Outcome, Result, StepKind
+from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.journal import Journal
 from cachewright.repair.operations import (
     Operation,
@@ -90,6 +91,7 @@ def _purge(journal: Journal, one: Operation, kept: Kept, look: LookAround) -> Ou
     try:
         quarantine = Quarantine.at(unpack(one.started["quarantine"]))
         try:
+            refuse_for_root(quarantine.directory)
             with quarantine.exclusive():
                 _delete(journal, one, quarantine, look)
         finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cachewright.errors import CachewrightError, Changed, Refused
 from cachewright.model import Gate, LockKind
+from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.exclusive import STATE_LOCK, exclusive
 from cachewright.repair.journal import Journal
 from cachewright.repair.operations import Operation
@@ -54,7 +55,8 @@ def reopened(operation: Operation, journal: Journal) -> Iterator[Reopened]:
 
 
 def open_root(operation: Operation) -> Directory:
-    """The cache's top directory; ``Changed`` where another one has its path by now."""
+    """The cache's top directory; ``Changed`` where another one has its path by now,
+    ``Refused`` where root has to leave it alone."""
     path, recorded = unpack(operation.started["root"]), operation.started["root_identity"]
     try:
         root = Directory.open(path)
@@ -63,6 +65,11 @@ def open_root(operation: Operation) -> Directory:
     if not same_thing(os.fstat(root.fd), recorded, within=root):
         root.close()
         raise Changed(path=path, what="another directory is there now")
+    try:
+        refuse_for_root(root)
+    except Refused:
+        root.close()
+        raise
     return root
 
 

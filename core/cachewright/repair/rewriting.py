@@ -19,6 +19,7 @@ from typing import Final
 
 from cachewright.errors import CachewrightError, Changed, Refused
 from cachewright.model import Gate, Identity, Outcome, PlanStep, Result, StepKind
+from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.operations import PutBack, Running
 from cachewright.repair.plan import below
 from cachewright.repair.records import pack
@@ -101,6 +102,7 @@ def _opened(work: Work, step: PlanStep) -> Iterator[tuple[Subject, tuple[Gate, .
 def record_file(path: bytes, judged: Identity | None = None) -> Iterator[Subject]:
     """A record file with its directory pinned, as it was judged (as it is now, without)."""
     with Directory.open(os.path.dirname(path)) as parent:
+        refuse_for_root(parent)
         name = os.path.basename(path)
         expected = judged or parent.identity_of(name)
         if not stat.S_ISREG(expected.mode):

@@ -71,9 +71,8 @@ def command(environment: dict[str, str]) -> Command:
             [sys.executable, "-P", "-m", "cachewright", *arguments],
             env={**environment, **(env or {})},
             capture_output="stdout" not in how,
-            timeout=60,
             check=False,
-            **how,
+            **{"timeout": 60, **how},
         )
 
     return run

@@ -77,3 +77,15 @@ def test_a_display_name_that_means_nothing_is_no_display(name: str) -> None:
 
 def test_a_chosen_platform_needs_no_display() -> None:
     assert reason_against({"QT_QPA_PLATFORM": "offscreen"}) == ""
+
+
+@pytest.mark.usefixtures("only_root")
+def test_the_window_does_not_run_as_root_unless_told(command: Command, tmp_path: Path) -> None:
+    offscreen = {"QT_QPA_PLATFORM": "offscreen"}
+    refused = command(str(tmp_path), env=offscreen)
+    assert (refused.returncode, refused.stderr.count(b"\n")) == (4, 1)
+    assert b"does not run as root" in refused.stderr
+    assert b"--as-root" in refused.stderr
+    for told, variables in ((["--as-root"], {}), ([], {"CACHEWRIGHT_AS_ROOT": "1"})):
+        with pytest.raises(subprocess.TimeoutExpired):
+            command(*told, str(tmp_path), env={**offscreen, **variables}, timeout=5)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cachewright.errors import Refused
+from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.keeping import delete_item, refuse_users
 from cachewright.repair.quarantine import ITEM, Quarantine
 from cachewright.repair.records import unpack
@@ -27,6 +28,7 @@ def finish_purge(one: Operation, purged: Operation | None, look: LookAround) -> 
     quarantine = Quarantine.at(unpack(kept_by.started["quarantine"]))
     name = str(kept_by.kept["place"]).encode()
     try:
+        refuse_for_root(quarantine.directory)
         try:
             place = quarantine.directory.open_directory(name)
         except FileNotFoundError:

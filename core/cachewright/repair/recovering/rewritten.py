@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachewright.errors import CachewrightError
+from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.plan import below
 from cachewright.repair.records import Event, unpack
 from cachewright.repair.recovering.scene import Ending, Scene, refuse_without
@@ -58,6 +59,7 @@ def _record(scene: Scene) -> Iterator[_Record]:
     beside = unpack(str(one.started["beside"]))
     if below(unpack(one.started["root"]), one.path) is None:
         with Directory.open(os.path.dirname(one.path)) as parent:
+            refuse_for_root(parent)
             yield _Record(scene, parent, os.path.basename(one.path), beside)
         return
     with scene.subject() as (parent, name):
@@ -132,6 +134,7 @@ def drop_left_over(one: Operation, undone: Operation | None) -> None:
         if not os.path.lexists(path):
             return
         with Directory.open(os.path.dirname(one.path)) as parent:
+            refuse_for_root(parent)
             if sha256_of(parent.read(beside, LIMIT)) in known:
                 os.unlink(beside, dir_fd=parent.fd)
                 sync_directory(parent)

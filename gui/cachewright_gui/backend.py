@@ -73,6 +73,7 @@ class Backend(Protocol):
     def discover(self) -> tuple[Location, ...]: ...
     def history(self) -> tuple[HistoryItem, ...]: ...
     def undo(self, operation: str | None) -> Outcome: ...
+    def recover(self) -> tuple[Outcome, ...]: ...
 
 
 class Core:
@@ -102,3 +103,8 @@ class Core:
         from cachewright.workbench import undo
 
         return undo(operation)
+
+    def recover(self) -> tuple[Outcome, ...]:
+        from cachewright.workbench import recover
+
+        return recover()

@@ -48,6 +48,19 @@ class RepairFlow:
         """Put one repair back."""
         session.undo(operation, self._undone)
 
+    def recovered(self, outcomes: Sequence[Outcome]) -> None:
+        """Say what became of repairs that an earlier run was interrupted in."""
+        one = "1 repair of an earlier run was interrupted."
+        many = f"{len(outcomes):,} repairs of earlier runs were interrupted."
+        reasons = dict.fromkeys(outcome.reason for outcome in outcomes)
+        shown = list(reasons)[:_REASONS_SHOWN]
+        self._messages.show_outcome(
+            "\n".join([one if len(outcomes) == 1 else many, *shown]),
+            good=all(outcome.result is Result.DONE for outcome in outcomes),
+            action=None,
+            detail=details(outcomes),
+        )
+
     def _show(self, session: Session, plan: Plan) -> None:
         if self.dialog is not None:
             return

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cachewright.model import Location
+from cachewright.model import Location, Outcome
 from cachewright.text import display
 from cachewright.workbench import HistoryItem, Options
 from cachewright_gui import icons, places
@@ -197,7 +197,7 @@ class MainWindow(QMainWindow):
     def _look_around(self) -> None:
         self.jobs.run(self._backend.discover, self._discovered, self._discovery_failed)
         self.jobs.run(self._backend.formats, self._formats_known)
-        self._read_history()
+        self.jobs.run(self._backend.recover, self._recovered, self._recovery_failed)
 
     def _discovered(self, found: tuple[Location, ...]) -> None:
         self._found, self._searching = found, False
@@ -207,6 +207,15 @@ class MainWindow(QMainWindow):
         self._searching = False
         self._show_places()
         self.show_failure(failure(error))
+
+    def _recovered(self, outcomes: tuple[Outcome, ...]) -> None:
+        if outcomes:
+            self.repairs.recovered(outcomes)
+        self._read_history()
+
+    def _recovery_failed(self, error: BaseException) -> None:
+        self.show_failure(failure(error))
+        self._read_history()
 
     def _formats_known(self, formats: tuple[tuple[str, str], ...]) -> None:
         self.commands.formats = formats

@@ -62,6 +62,7 @@ class Script:
     open_error: BaseException | None = None
     check_error: BaseException | None = None
     history_error: BaseException | None = None
+    recovered: tuple[Outcome, ...] = ()
     locks_error: BaseException | None = None
     notes: tuple[str, ...] = ()
     title: str = "Terraform providers"

@@ -177,6 +177,9 @@ class ScriptedBackend:
             raise self.first.history_error
         return self.first.history
 
+    def recover(self) -> tuple[Outcome, ...]:
+        return self.first.recovered
+
     def undo(self, operation: str | None) -> Outcome:
         self.first.undone.append(operation)
         return Outcome(

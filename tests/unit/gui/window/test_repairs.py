@@ -195,3 +195,16 @@ def test_a_dialog_that_is_closed_is_cancelled(opened: Any, script: Any, qtbot: Q
     assert dialog.result() == QDialog.DialogCode.Rejected
     assert script.applied == []
     assert window.repairs.dialog is None
+
+
+@pytest.mark.parametrize("result", [Result.DONE, Result.FAILED])
+def test_what_an_earlier_run_was_interrupted_in_is_told(
+    opened: Any, script: Any, qtbot: QtBot, result: Result
+) -> None:
+    reason = "It was interrupted, and <b>this</b> became of it."
+    step = StepKind.QUARANTINE_ENTRY
+    script.recovered = (Outcome(step, b"/c/x", result, reason, None, "x"),) * 2
+    window = opened(script)
+    qtbot.waitUntil(lambda: "interrupted" in window.messages.text.text())
+    told = window.messages.text.text()
+    assert told == f"2 repairs of earlier runs were interrupted.\n{reason}"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.counts import Part, main
-from tests.hostile import archives
+from tests.hostile import archives, parsers
 
-PARTS: Final[Mapping[str, Part]] = {"archives": archives.run}
+PARTS: Final[Mapping[str, Part]] = {"archives": archives.run, "parsers": parsers.run}
 
 if __name__ == "__main__":
     sys.exit(main(PARTS))

@@ -307,9 +307,19 @@ def test_without_an_exchange_only_under_a_lock_that_the_tool_heeds(
 
     monkeypatch.setattr(swap, "_rename2", no_exchange)
     before = contents(copied.path)
+    written: list[Any] = []
+    copy = type(copied.knowledge.good_copies[0])
+    write = copy.write_into
+
+    def noted(self: Any, staging: Any, cancel: Any) -> Any:
+        written.append(staging)
+        return write(self, staging, cancel)
+
+    monkeypatch.setattr(copy, "write_into", noted)
     outcome = copied.one(REPUBLISH, "bad")
     assert (outcome.result, "cannot exchange" in outcome.reason) == (Result.REFUSED, True)
     assert untouched(copied, before)
+    assert not written, "what cannot be published need not be staged"
     copied.knowledge.gated = True
     outcome = copied.one(REPUBLISH, "bad")
     assert outcome.result is Result.DONE

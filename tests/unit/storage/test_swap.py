@@ -117,6 +117,70 @@ def test_the_probe_tells_and_leaves_nothing(
     assert root.names() == []
 
 
+def test_a_failed_sync_is_final(root: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel would call the lost names clean the second time."""
+    asked: list[int] = []
+
+    def once(fd: int) -> None:
+        asked.append(fd)
+        if len(asked) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(swap.os, "fsync", once)
+    for _try in range(3):
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            sync_directory(root)
+        assert caught.value.errno == errno.EIO
+    assert asked == [root.fd]
+
+
+def test_a_file_system_that_knows_no_sync_of_directories_is_taken_at_its_word(
+    root: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_fd: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(swap.os, "fsync", unknown)
+    sync_directory(root)
+    sync_directory(root)
+
+
+def test_the_claim_of_the_fallback_is_left_where_another_filled_it(
+    root: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "_renameat2", lambda: None)
+    make(root, b"old", "directory")
+    rename = os.rename
+
+    def after_another(src: bytes, dst: bytes, **where: int) -> None:
+        os.close(os.open(b"new/theirs", os.O_CREAT | os.O_WRONLY, dir_fd=root.fd))
+        rename(src, dst, **where)
+
+    monkeypatch.setattr(swap.os, "rename", after_another)
+    with pytest.raises(OSError, match="not empty"):
+        rename_noreplace(root, b"old", root, b"new")
+    assert (root.names(b"old"), root.names(b"new")) == ([b"inside"], [b"theirs"])
+
+
+def test_the_fallback_takes_no_name_from_another(
+    root: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old name was given to another file between the two steps: that one keeps it."""
+    monkeypatch.setattr(swap, "_renameat2", lambda: None)
+    inode = make(root, b"old", "file")
+    link = os.link
+
+    def then_another(*names: bytes, **where: object) -> None:
+        link(*names, **where)  # type: ignore[arg-type]
+        os.close(root.create_file(b"theirs", 0o600))
+        os.rename(b"theirs", b"old", src_dir_fd=root.fd, dst_dir_fd=root.fd)
+
+    monkeypatch.setattr(swap.os, "link", then_another)
+    rename_noreplace(root, b"old", root, b"new")
+    assert root.stat(b"new").st_ino == inode
+    assert root.stat(b"old").st_ino != inode
+
+
 def test_syncing_a_closed_directory_is_an_error(root: Directory) -> None:
     sync_directory(root)
     gone = Directory(os.dup(root.fd), root.path)

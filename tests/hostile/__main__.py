@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.counts import Part, main
-from tests.hostile import archives, parsers
+from tests.hostile import archives, foreign_code, parsers
 
-PARTS: Final[Mapping[str, Part]] = {"archives": archives.run, "parsers": parsers.run}
+PARTS: Final[Mapping[str, Part]] = {
+    "archives": archives.run,
+    "parsers": parsers.run,
+    "code": foreign_code.run,
+}
 
 if __name__ == "__main__":
     sys.exit(main(PARTS))

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.crash.enclosure import TOP
 from tests.crash.power.setting import Capture
 from tests.crash.vm import machine
 from tests.crash.vm.initrd import Job
-from tests.crash.vm.kernel import unpacked
+from tests.crash.vm.kernel import kept, unpacked
 from tests.crash.vm.packages import require
 
 _LOG_BYTES: Final = 1 << 30
@@ -42,25 +40,13 @@ def capture_all(captures: Sequence[Capture], place: Path) -> None:
         disks[f"{one.name}-log"] = machine.sparse(log_of(one, place), _LOG_BYTES)
     within = place / "machine"
     within.mkdir()
-    with kernels() as folder:
+    with kept() as folder:
         machine.run(_job(captures, place), unpacked(folder), within, disks=disks, limit_s=_LIMIT_S)
     for one in captures:
         (place / f"{one.name}.disk").unlink()
 
 
-@contextmanager
-def kernels() -> Iterator[Path]:
-    """Where unpacked kernels are: the folder that ``CACHEWRIGHT_KERNELS`` names, to be used
-    again, else one that is gone afterwards."""
-    named = os.environ.get("CACHEWRIGHT_KERNELS")
-    if named:
-        yield Path(named)
-        return
-    with TemporaryDirectory(prefix="kernels-") as folder:
-        yield Path(folder)
-
-
 def _job(captures: Sequence[Capture], place: Path) -> Job:
     module = [sys.executable, "-m", "tests.crash.power.guest", os.fspath(place)]
     script = " && ".join(shlex.join([*module, one.name]) for one in captures)
-    return Job(["sh", "-c", script], TOP, {"PYTHONDONTWRITEBYTECODE": "1"})
+    return Job(["sh", "-c", script], TOP, {"PYTHONPATH": os.fspath(TOP / "core")})

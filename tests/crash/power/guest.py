@@ -49,8 +49,8 @@ def _write_back_soon() -> None:
 
 def _make_nothing_durable() -> None:
     """The control: as if whoever wrote Cachewright had never heard of power cuts."""
-    os.fsync = lambda _fd: None
-    os.fdatasync = lambda _fd: None
+    os.fsync = lambda _fd: None  # type: ignore[assignment]
+    os.fdatasync = lambda _fd: None  # type: ignore[assignment]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.crash import verbs
 from tests.crash.listing import Node, World
-from tests.crash.scenario import Scenario, purging, undoing
+from tests.crash.scenario import Scenario
 from tests.crash.stage import Stage
 
 _NAMED: Final = {one.name: one for one in verbs.ALL}
@@ -24,10 +24,10 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     _NAMED["recount-statistics missing"],
     _NAMED["publish over nothing"],
     _NAMED["publish over old"],
-    undoing(verbs.REPUBLISH),
-    undoing(verbs.ENTRY),
-    undoing(verbs.LINE),
-    purging(verbs.REPUBLISH),
+    _NAMED["undo republish-entry"],
+    _NAMED["undo quarantine-entry"],
+    _NAMED["undo drop-poisoned-checksum"],
+    _NAMED["purge after republish-entry"],
     verbs.REPUBLISH,
 )
 """The last one also sees what the kernel writes back by itself, without being asked to."""

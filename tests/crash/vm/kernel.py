@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -45,6 +47,18 @@ def unpacked(folder: Path) -> Kernel:
             tree = _unpack(package, version, Path(place))
             tree.rename(kernel.tree)
     return kernel
+
+
+@contextmanager
+def kept() -> Iterator[Path]:
+    """Where unpacked kernels are: the folder that ``CACHEWRIGHT_KERNELS`` names, to be used
+    again, else one that is gone afterwards."""
+    named = os.environ.get("CACHEWRIGHT_KERNELS")
+    if named:
+        yield Path(named)
+        return
+    with tempfile.TemporaryDirectory(prefix="kernels-") as folder:
+        yield Path(folder)
 
 
 def _newest() -> tuple[str, str]:

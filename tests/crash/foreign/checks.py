@@ -1,0 +1,129 @@
+"""What repairs do on a file system that may not know how to exchange two names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tests.crash import caches, verbs
+from tests.crash.listing import World, listing
+from tests.crash.scenario import Scenario
+from tests.crash.stage import Stage
+from tests.crash.trials import Tally
+
+from cachewright.demo.provider import write
+from cachewright.errors import Refused
+from cachewright.model import Outcome
+from cachewright.storage.anchored import Directory
+from cachewright.storage.swap import (
+    ExchangeUnsupported,
+    exchange,
+    rename_noreplace,
+    supports_exchange,
+)
+
+_SENTENCE: Final = "cannot exchange two names in one step"
+
+
+def _locked_cache(stage: Stage) -> None:
+    """OpenTofu's: known by the lock files that it leaves, and takes before it changes an entry."""
+    caches.corrupt_entry_with_mirror(stage)
+    (stage.cache / f"{caches.PROVIDER.name}.lock").touch()
+
+
+GATED: Final = replace(verbs.REPUBLISH, name="republish-entry behind a lock", make=_locked_cache)
+"""Its gate can be held, so it is done everywhere."""
+
+_NAMED: Final = {one.name: one for one in verbs.ALL}
+NEED_EXCHANGE: Final = (verbs.REPUBLISH, verbs.LINE, _NAMED["publish over old"])
+"""Done where names can be exchanged, and refused everywhere else."""
+ALWAYS: Final = (verbs.ENTRY, GATED, _NAMED["undo quarantine-entry"])
+KILLED: Final = (GATED, verbs.ENTRY)
+
+
+def check(top: Path) -> tuple[Tally, bool]:
+    """Every check once, below ``top``; and whether names can be exchanged there."""
+    tally = Tally()
+    exchanges = _probed(top / "probe", tally)
+    for name, wrong in _never_overwritten(top / "taken"):
+        tally.count(name, wrong)
+    stage = Stage(top / "stage")
+    for scenario in NEED_EXCHANGE:
+        tally.count(scenario.name, _ended(scenario, stage, refused=not exchanges))
+    for scenario in ALWAYS:
+        tally.count(scenario.name, _ended(scenario, stage, refused=False))
+    return tally, exchanges
+
+
+def _probed(place: Path, tally: Tally) -> bool:
+    """The answer about exchanging, held against what an exchange of two new files really does."""
+    place.mkdir()
+    for name in ("one", "two"):
+        (place / name).write_text(name)
+    with Directory.open(os.fsencode(place)) as opened:
+        said = supports_exchange(opened)
+        left = sorted(os.listdir(place))
+        try:
+            exchange(opened, b"one", opened, b"two")
+            found = [(place / name).read_text() for name in ("one", "two")]
+        except ExchangeUnsupported:
+            found = []
+    wrong = [f"said {said}, found {found}"] if (found == ["two", "one"]) is not said else []
+    tally.count("probe", [*wrong, *([f"left {left}"] if left != ["one", "two"] else [])])
+    return said
+
+
+_TAKEN: Final[dict[str, Callable[[Path], object]]] = {
+    "file": lambda path: path.write_text("theirs"),
+    "empty directory": Path.mkdir,
+    "full directory": lambda path: write(os.fspath(path / "theirs"), b"theirs"),
+}
+
+
+def _never_overwritten(place: Path) -> Iterator[tuple[str, list[str]]]:
+    """Move a file and a directory to a name that is taken by a thing of each kind."""
+    for moved in ("file", "full directory"):
+        for taken, make in _TAKEN.items():
+            place.mkdir()
+            _TAKEN[moved](place / "ours")
+            make(place / "name")
+            before = {name: node.bare for name, node in listing(place).items()}
+            wrong = []
+            with Directory.open(os.fsencode(place)) as opened:
+                try:
+                    rename_noreplace(opened, b"ours", opened, b"name")
+                    wrong.append("moved over it")
+                except FileExistsError:
+                    pass
+            if {name: node.bare for name, node in listing(place).items()} != before:
+                wrong.append("it changed something")
+            yield f"{moved} over {taken}", wrong
+            shutil.rmtree(place)
+
+
+def _ended(scenario: Scenario, stage: Stage, *, refused: bool) -> list[str]:
+    """Run it undisturbed; what is wrong with how it ended."""
+    stage.clear()
+    scenario.make(stage)
+    with scenario.ready(stage) as act:
+        before = World.of(stage)
+        try:
+            said, words = _verdict(act())
+        except Refused as error:
+            said, words = "refused", str(error)
+    now = World.of(stage)
+    wrong = [] if said == ("refused" if refused else "done") else [f"{said}: {words}"]
+    if refused and _SENTENCE not in words:
+        wrong.append(f"refused without its sentence: {words}")
+    if refused and (now.place != before.place or now.kept != before.kept or now.litter):
+        wrong.append("refused, but something is not as it was")
+    return wrong
+
+
+def _verdict(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    (one,) = outcomes
+    return one.result.value, one.reason

@@ -75,7 +75,13 @@ def open_root(operation: Operation) -> Directory:
 
 @contextmanager
 def _gates(operation: Operation, root: Directory) -> Iterator[None]:
-    gates = tuple(
+    with held(root, gates_of(operation), operation.path):
+        yield
+
+
+def gates_of(operation: Operation) -> tuple[Gate, ...]:
+    """The tool's locks that were held for it."""
+    return tuple(
         Gate(
             LockKind(one["kind"]),
             unpack(one["relative"]),
@@ -84,8 +90,6 @@ def _gates(operation: Operation, root: Directory) -> Iterator[None]:
         )
         for one in operation.started["gates"]
     )
-    with held(root, gates, operation.path):
-        yield
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import Refused, SourceUnusable
 from cachewright.formats.base import Verification
-from cachewright.model import EntryVerdict, Gate, Outcome, PlanStep, Result, StepKind
+from cachewright.model import EntryVerdict, Outcome, PlanStep, Result, StepKind
 from cachewright.repair.publication import Content, Publication, publish_tree
 from cachewright.repair.records import pack
 from cachewright.repair.sources import write_source
-from cachewright.repair.work import Work, held, outcome
+from cachewright.repair.work import Work, held, keeps_away, outcome
 
 if TYPE_CHECKING:
     from cachewright.digests import FileDigest
@@ -45,17 +45,11 @@ def republish_entry(work: Work, step: PlanStep) -> Outcome:
                     Publication(subject, place, work.look),
                     content,
                     running,
-                    gate_held=_keeps_away(gates),
+                    gate_held=keeps_away(gates),
                     size=step.size,
                     cancel=work.cancel,
                 )
     return outcome(step, Result.DONE, _words(published), running.id)
-
-
-def _keeps_away(gates: tuple[Gate, ...]) -> bool:
-    """Whether the locks that are held keep the cache's own tool away: only if it takes them
-    itself whenever it works, and so makes them where they are missing."""
-    return bool(gates) and all(gate.create for gate in gates)
 
 
 def _words(publication: Publication) -> str:

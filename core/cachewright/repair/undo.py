@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Final
 
 from cachewright import holders
@@ -21,13 +22,21 @@ from cachewright.repair.operations import (
     new_id,
     operation,
     operations,
+    taking_back,
 )
 from cachewright.repair.permissions import ModeChange, changed_modes
 from cachewright.repair.plan import below
-from cachewright.repair.quarantine import ITEM, kept_at, same_thing
+from cachewright.repair.quarantine import ITEM, SPARE, kept_at, same_thing
 from cachewright.repair.records import pack, unpack
 from cachewright.repair.relocking import put_back
-from cachewright.repair.reopening import Reopened, kept_place, own_place, reopened, subject_place
+from cachewright.repair.reopening import (
+    Reopened,
+    gates_of,
+    kept_place,
+    own_place,
+    reopened,
+    subject_place,
+)
 from cachewright.repair.rewriting import (
     LIMIT,
     keep_content,
@@ -39,7 +48,7 @@ from cachewright.repair.rewriting import (
     unguessable_name,
 )
 from cachewright.repair.subject import LookAround, Subject
-from cachewright.repair.work import verdict_on
+from cachewright.repair.work import keeps_away, verdict_on
 from cachewright.storage.anchored import Directory
 from cachewright.storage.swap import (
     ExchangeUnsupported,
@@ -123,7 +132,7 @@ def _restore(journal: Journal, undone: Operation, look: LookAround) -> str:
                 rename_noreplace(place, ITEM, parent, name)
             except FileExistsError:
                 raise PlaceTaken(path=undone.path, kept=place.where(ITEM)) from None
-            with _or_else(lambda: rename_noreplace(parent, name, place, ITEM)):
+            with _or_else(undone.path, lambda: rename_noreplace(parent, name, place, ITEM)):
                 sync_directory(parent)
                 sync_directory(place)
                 running.done()
@@ -132,12 +141,13 @@ def _restore(journal: Journal, undone: Operation, look: LookAround) -> str:
 
 
 @contextmanager
-def _or_else(back: Callable[[], None]) -> Iterator[None]:
-    """When the block fails, take back what was done before it."""
+def _or_else(path: bytes, back: Callable[[], None]) -> Iterator[None]:
+    """When the block fails, take back what was done at ``path`` before it."""
     try:
         yield
     except BaseException as error:
-        back()
+        with taking_back(path):
+            back()
         if isinstance(error, Exception):
             raise PutBack(str(error)) from error
         raise
@@ -185,13 +195,28 @@ def _old_in(
     places: Reopened, undone: Operation, parent: Directory, name: bytes
 ) -> Iterator[Directory]:
     with kept_place(undone, places.need_quarantine()) as place:
-        try:
-            exchange(place, ITEM, parent, name)
-        except ExchangeUnsupported:
+        swap = partial(_swap, undone, place, parent, name)
+        swap()
+        with _or_else(undone.path, swap):
+            yield place
+
+
+def _swap(undone: Operation, place: Directory, parent: Directory, name: bytes) -> None:
+    """Exchange what is kept with what has its place; where that cannot be done in one step, in
+    three, if the tool's own locks keep its readers and writers away."""
+    try:
+        exchange(place, ITEM, parent, name)
+    except ExchangeUnsupported:
+        if not keeps_away(gates_of(undone)):
             reason = "this file system cannot exchange two names in one step"
             raise Refused(path=undone.path, reason=reason) from None
-        with _or_else(lambda: exchange(place, ITEM, parent, name)):
-            yield place
+        rename_noreplace(parent, name, place, SPARE)
+        try:
+            rename_noreplace(place, ITEM, parent, name)
+        except BaseException:
+            rename_noreplace(place, SPARE, parent, name)
+            raise
+        rename_noreplace(place, SPARE, place, ITEM)
 
 
 @contextmanager
@@ -207,7 +232,7 @@ def _new_out(
             about = {"path": pack(undone.path), "step": undone.step.value}
             place = stack.enter_context(quarantine.place(own, about))
         rename_noreplace(parent, name, place, ITEM)
-        with _or_else(lambda: rename_noreplace(place, ITEM, parent, name)):
+        with _or_else(undone.path, lambda: rename_noreplace(place, ITEM, parent, name)):
             yield place
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cachewright.errors import (
     CachewrightError,
@@ -116,6 +117,12 @@ def held(root: Directory, gates: tuple[Gate, ...], path: bytes) -> Iterator[None
         yield
 
 
+def keeps_away(gates: tuple[Gate, ...]) -> bool:
+    """Whether the locks that are held keep the cache's own tool away: only if it takes them
+    itself whenever it works, and so makes them where they are missing."""
+    return bool(gates) and all(gate.create for gate in gates)
+
+
 def gate_as_json(gate: Gate) -> dict[str, Any]:
     return {
         "kind": gate.kind.value,
@@ -153,6 +160,13 @@ def ended_by(step: PlanStep, error: Exception) -> Outcome:
     return Outcome(step.step, step.path, result, reason, None, step.subject, wants)
 
 
+_LAYER: Final = (
+    "It cannot be moved on its file system: it lies in an image layer, or is a mount of its own. "
+    "Nothing was changed."
+)
+"""What a rename says of a directory in a lower layer of an overlay (reliability.md B1)."""
+
+
 def verdict_on(error: Exception) -> tuple[Result, str]:
     """What an error means for the step that it ended; a damaged journal is raised on.
 
@@ -164,6 +178,8 @@ def verdict_on(error: Exception) -> tuple[Result, str]:
         return Result.SKIPPED, str(error)
     if isinstance(error, PutBack):
         return Result.ROLLED_BACK, str(error)
+    if isinstance(error, OSError) and error.errno == errno.EXDEV:
+        return Result.REFUSED, _LAYER
     if isinstance(error, OSError):
         return Result.FAILED, f"{error.strerror or error}. Nothing was changed."
     return Result.FAILED if isinstance(error, StepFailed) else Result.REFUSED, str(error)

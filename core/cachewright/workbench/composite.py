@@ -38,6 +38,7 @@ from cachewright.repair.delay import after_break, refuse_during_delay
 from cachewright.repair.journal import Journal
 from cachewright.repair.plan import ORDER, below
 from cachewright.repair.records import pack
+from cachewright.repair.recover import recover
 from cachewright.repair.releasing import Place
 from cachewright.repair.stores import release_all, store_plan
 from cachewright.repair.unlocking import unlock_plan
@@ -335,6 +336,7 @@ class CompositeBench(Bench):
             self._judged_by,
         )
         with closing(Journal.open()) as journal:
+            recover(journal, root=self.root)
             return release_all(
                 replace(plan, root=store.root),
                 place,

@@ -124,7 +124,5 @@ def interrupted_words(root: bytes) -> tuple[str, ...]:
     if not count:
         return ()
     what = "1 repair of this cache has" if count == 1 else f"{count} repairs of this cache have"
-    return (
-        f"{what} no end in the journal: interrupted, or at work now. `cachewright recover` ends "
-        "what was interrupted.",
-    )
+    then = "`cachewright recover` ends what was interrupted."
+    return (f"{what} no end in the journal: interrupted, or at work now. {then}",)

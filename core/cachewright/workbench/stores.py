@@ -15,6 +15,7 @@ from cachewright.formats.terraform_backends import SENTENCES
 from cachewright.locks.object_store import Looked, look_all
 from cachewright.model import CancelToken, CheckResult, Progress
 from cachewright.repair.journal import Journal
+from cachewright.repair.recover import recover
 from cachewright.repair.stores import place_of, release_all, store_plan
 from cachewright.repair.unlocking import unlock_plan
 from cachewright.text import display
@@ -168,8 +169,11 @@ class StoreBench(Bench):
         watcher: Watcher | None = None,
         cancel: CancelToken | None = None,
     ) -> tuple[Outcome, ...]:
-        """Run the plan's steps, each lock read anew right before it is released."""
+        """Run the plan's steps, each lock read anew right before it is released.  What was
+        interrupted in this store before is ended first."""
         with closing(Journal.open()) as journal:
+            if apply:
+                recover(journal, root=self.root)
             return release_all(
                 plan,
                 place_of(self._store, self.format_name, self.options.access),

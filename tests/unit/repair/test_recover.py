@@ -29,6 +29,7 @@ from cachewright.repair.operations import operations
 from cachewright.repair.records import Event
 from cachewright.repair.recover import recover
 from cachewright.repair.undo import undo
+from cachewright.storage import swap
 
 ENTRY = StepKind.QUARANTINE_ENTRY
 STAGING = StepKind.QUARANTINE_STAGING
@@ -329,6 +330,27 @@ def test_an_undo_that_was_killed_is_done_or_was_not(bench: Any) -> None:
     assert "finished" in outcome.reason
     assert ((bench.path / "bad").exists(), places(bench)) == (True, [])
     assert all(not one.can_undo for one in operations(bench.journal.records()))
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_an_undo_in_three_steps_is_done_or_was_not(
+    copied: Any, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Where names cannot be exchanged, and the tool's lock is held instead."""
+    rename2 = swap._rename2
+    monkeypatch.setattr(
+        swap, "_rename2", lambda *rest: rest[-1] != swap._EXCHANGE and rename2(*rest)
+    )
+    copied.knowledge.gated = True
+    before = content(copied.path / "bad")
+    assert copied.one(REPUBLISH, "bad").result is Result.DONE
+    after = content(copied.path / "bad")
+    killed(lambda: undo(copied.journal), undoing, "rename_noreplace", nth=nth)
+    (outcome,) = recovered(copied)
+    assert ("taken back" if nth == 1 else "finished") in outcome.reason
+    assert content(copied.path / "bad") == (after if nth == 1 else before)
+    (kept,) = kept_items(copied.journal)
+    assert content(Path(os.fsdecode(kept.kept))) == (before if nth == 1 else after)
 
 
 def test_a_place_that_was_emptied_is_swept_up(bench: Any) -> None:

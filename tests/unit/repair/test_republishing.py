@@ -325,6 +325,17 @@ def test_without_an_exchange_only_under_a_lock_that_the_tool_heeds(
     assert outcome.result is Result.DONE
     assert contents(copied.path / "bad")["data"] == GOOD
     assert (copied.quarantine / outcome.undo / "item" / "data").read_bytes() == b"BAD content"
+    assert undo(copied.journal).result is Result.DONE
+    assert contents(copied.path / "bad") == contents_of(before, "bad")
+
+
+def contents_of(all_of_it: dict[str, bytes], name: str) -> dict[str, bytes]:
+    inside = f"{name}/"
+    return {
+        path.removeprefix(inside): content
+        for path, content in all_of_it.items()
+        if path.startswith(inside)
+    }
 
 
 def test_two_renames_are_taken_back_too(

@@ -14,7 +14,7 @@ from cachewright.errors import CachewrightError
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import Identity
 from cachewright.repair.publication import as_published
-from cachewright.repair.quarantine import ITEM, STAGE, kept_at, same_thing
+from cachewright.repair.quarantine import ITEM, SPARE, STAGE, kept_at, same_thing
 from cachewright.repair.recovering.giving_back import give_back, taken_out
 from cachewright.repair.recovering.moved import put_back
 from cachewright.repair.recovering.scene import Ending, Scene, refuse_without
@@ -78,8 +78,12 @@ def end_unpublishing(scene: Scene) -> Ending:
     """An undo of a publication: done if what had been published is out of the cache."""
     undone = refuse_without(scene.undone, scene.one)
     published = (undone.ended or {})["published"]
-    with scene.place() as place, scene.subject() as (parent, _name):
-        if place is None or not place.exists(ITEM):
+    with scene.place() as place, scene.subject() as (parent, name):
+        if place is None:
+            return Ending.taken_back()
+        if place.exists(SPARE):
+            _end_three_steps(place, parent, name)
+        if not place.exists(ITEM):
             return Ending.taken_back()
         sync_directory(parent)
         sync_directory(place)
@@ -88,3 +92,12 @@ def end_unpublishing(scene: Scene) -> Ending:
         size = int((undone.kept or {}).get("size", 0))
         where = str(scene.one.started["place"])
         return Ending.finished(kept=kept_at(place, where, size))
+
+
+def _end_three_steps(place: Directory, parent: Directory, name: bytes) -> None:
+    """Where names cannot be exchanged, what had been published is out of the way for a moment:
+    it gets its place back, unless the old content has it already."""
+    if parent.exists(name) and not place.exists(ITEM):
+        rename_noreplace(place, SPARE, place, ITEM)
+    else:
+        rename_noreplace(place, SPARE, parent, name)

@@ -6,9 +6,9 @@ import sys
 from typing import Final
 
 from tests import counts
-from tests.race import readers, swaps
+from tests.race import readers, sources, swaps
 
-PARTS: Final = {"readers": readers.run, "swaps": swaps.run}
+PARTS: Final = {"readers": readers.run, "swaps": swaps.run, "sources": sources.run}
 
 if __name__ == "__main__":
     sys.exit(counts.main(PARTS))

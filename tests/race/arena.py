@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.race.attacking import attacker
 from tests.race.canary import Outside
 from tests.race.cells import Counts
 from tests.unit.repair.conftest import GOOD, Bench
@@ -26,7 +24,6 @@ from cachewright.repair.journal import Journal
 from cachewright.repair.subject import LookAround
 from cachewright.storage.anchored import Directory
 
-PLAIN: Final = [sys.executable, "-S", "-E", "-s"]
 QUICK_S: Final = 0.0003
 """The longest pause of an attacker where what it meets takes no longer."""
 ENOUGH: Final = 3
@@ -145,8 +142,9 @@ def run(vector: Vector, naive: bool, top: Path, trials: int, seed: int) -> Count
     outside = Outside(top / "outside", linked=vector.hard)
     outside.make()
     arena = Arena(top / "arena", outside, seed)
+    pairs = [[f"{arena.top.name}/{name}" for name in pair] for pair in vector.pairs]
     pause_s = QUICK_S if naive else vector.pause_s
-    with _attacker(vector, arena.top, pause_s, seed, counts), closing(arena):
+    with attacker(counts, place=str(top), pairs=pairs, pause_s=pause_s, seed=seed), closing(arena):
         while counts["trials"] < trials:
             _one(vector, prepare, arena, counts)
             if naive and counts["touched"] + counts["wrong"] >= ENOUGH:
@@ -175,25 +173,3 @@ def _one(vector: Vector, prepare: Prepare, arena: Arena, counts: Counts) -> None
 
 def _got_through(ended: object) -> bool:
     return ended.result is Result.DONE if isinstance(ended, Outcome) else True
-
-
-@contextmanager
-def _attacker(
-    vector: Vector, place: Path, pause_s: float, seed: int, counts: Counts
-) -> Iterator[None]:
-    asked = {
-        "place": str(place.parent),
-        "pairs": [[f"{place.name}/{name}" for name in pair] for pair in vector.pairs],
-        "pause_s": pause_s,
-        "seed": seed,
-    }
-    command = [*PLAIN, str(Path(__file__).with_name("swapping.py")), json.dumps(asked)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        try:
-            yield
-            counts["swaps"] += int(process.communicate()[0])
-        finally:
-            process.kill()

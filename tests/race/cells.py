@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 TOP: Final = Path(__file__).parents[2]
+_WITH_US: Final = ["setpriv", "--pdeathsig", "KILL"]
 _APART: Final = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - only where a scratch directory is made
 
@@ -38,7 +39,7 @@ def serve(answer: Callable[..., Counts]) -> None:
 
 @contextmanager
 def _started(module: str, asked: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    command = [*_enter(), sys.executable, "-m", module, json.dumps(asked)]
+    command = [*_WITH_US, *_enter(), sys.executable, "-m", module, json.dumps(asked)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=TOP) as process:
         try:
             yield process

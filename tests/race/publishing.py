@@ -10,11 +10,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.race.attacking import PLAIN
 from tests.race.cells import Counts, serve
 from tests.race.reading import NAMES, SIZE
 
@@ -23,7 +23,6 @@ from cachewright.repair.publish import publish
 ROUND = 500
 JOURNAL = 20
 """Publishes with one journal: every one of them reads it whole."""
-PLAIN = [sys.executable, "-S", "-E", "-s"]
 WAYS = ("pinned", "path")
 
 

@@ -71,21 +71,6 @@ def test_stops_when_asked(root: Directory, source: Path) -> None:
         copy_tree(opened, root, token)
 
 
-def deepen(root: Directory, levels: int) -> None:
-    at = root.make_directory(b"deep")
-    for _ in range(levels):
-        below = at.make_directory(b"d")
-        at.close()
-        at = below
-    at.close()
-
-
-def test_removes_what_is_too_deep_for_recursion(root: Directory) -> None:
-    deepen(root, 5000)
-    remove_tree(root, b"deep")
-    assert root.names() == []
-
-
 def test_removal_does_not_follow_links_or_touch_modes_of_files(
     root: Directory, outside: Path
 ) -> None:

@@ -98,7 +98,7 @@ class Case:
         except (OSError, CachewrightError) as error:
             yield f"not recovered: {type(error).__name__}: {error}"
             return
-        if any(one.result.value != "done" for one in first):
+        if any(one.result.value != "done" for one in first) and not self._unheard():
             yield f"not recovered: {first}"
         now = self.world()
         yield from self.settled(now)
@@ -133,12 +133,17 @@ class Case:
         operation = self.operation()
         if operation is None:
             fits = state is State.OLD
-        elif (operation.ended or {}).get("unheard"):
-            fits = operation.can_undo  # a store was asked, and nobody heard what it did
+        elif self._unheard():
+            fits = operation.can_undo
         else:
             fits = operation.event in _EVENTS[state]
         if not fits:
             yield f"{state}, but the journal says {operation and operation.event}"
+
+    def _unheard(self) -> bool:
+        """Whether a store was asked, and nobody heard what it did: only undo can answer that."""
+        operation = self.operation()
+        return operation is not None and bool((operation.ended or {}).get("unheard"))
 
     def operation(self) -> Operation | None:
         """The one that this trial started, if it came so far."""

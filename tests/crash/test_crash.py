@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from tests.counts import Row
-from tests.crash import enclosure, filesystems, parts
+from tests.crash import filesystems, parts
 
 needs_tools = pytest.mark.skipif(
     bool(filesystems.missing_tools(("ext4",))) and not os.environ.get("CI"),

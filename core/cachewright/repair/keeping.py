@@ -17,6 +17,7 @@ from cachewright.repair.journal import Journal
 from cachewright.repair.operations import (
     Operation,
     PutBack,
+    beyond_return,
     new_id,
     operation,
     operations,
@@ -111,7 +112,10 @@ def _delete(journal: Journal, one: Operation, quarantine: Quarantine, look: Look
             raise Changed(path=place.where(ITEM), what="a name was added or taken away")
         refuse_users(place, look)
         about = {name: one.started[name] for name in ("step", "subject", "path", "root")}
-        with operation(journal, new_id(), {**about, "purges": one.id}) as running:
+        with (
+            operation(journal, new_id(), {**about, "purges": one.id}) as running,
+            beyond_return(place.where(ITEM), "a part of it may be deleted"),
+        ):
             delete_item(place)
             running.done()
         name = str(recorded["place"]).encode()

@@ -7,16 +7,35 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from cachewright.errors import CachewrightError, StepFailed
 from cachewright.model import Identity, StepKind
 from cachewright.repair.journal import Journal
 from cachewright.repair.records import Event, Record, unpack
 
+LEFT_OPEN: Final = "It is put right before the next repair here, or by cachewright recover."
+
 
 class PutBack(Exception):
     """Something had been moved, was found alive or unfit after all, and lies where it was."""
+
+
+class Unfinished(StepFailed):
+    """{path}: {reason}. {state}"""
+
+    # What was begun could be neither ended nor taken back, so the journal must not say how it
+    # ended: its operation stays open, and ``recover`` ends it as it does after a crash.
+
+
+@contextmanager
+def taking_back(path: bytes) -> Iterator[None]:
+    """For a block that takes back what was done at ``path``; ``Unfinished`` if that fails."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"it could not be put back ({error.strerror or error})"
+        raise Unfinished(path=path, reason=reason, state=LEFT_OPEN) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +187,22 @@ def new_id() -> str:
 
 
 @contextmanager
+def beyond_return(path: bytes, what: str) -> Iterator[None]:
+    """For a block after which nothing can be taken back; ``Unfinished`` if it fails.  ``what``
+    says of ``path`` what may have happened."""
+    try:
+        yield
+    except (OSError, CachewrightError) as error:
+        raise Unfinished(path=path, reason=f"{what} ({error})", state=LEFT_OPEN) from error
+
+
+@contextmanager
 def operation(journal: Journal, operation_id: str, fields: Mapping[str, Any]) -> Iterator[Running]:
     """Record that an operation starts; when the block raises, that it was rolled back (that it
-    failed, for ``StepFailed``).
+    failed, for ``StepFailed``; nothing, for ``Unfinished``).
 
-    The block must leave things as they were when it raises, or ``end`` the operation itself.
+    The block must leave things as they were when it raises, or ``end`` the operation itself, or
+    raise ``Unfinished``.
     Where it is torn away (``KeyboardInterrupt``), or even the second record cannot be written,
     the operation stays open in the journal and is found there by the next start.
     """
@@ -181,7 +211,7 @@ def operation(journal: Journal, operation_id: str, fields: Mapping[str, Any]) ->
     try:
         yield running
     except Exception as error:
-        if not running.ended:
+        if not running.ended and not isinstance(error, Unfinished):
             event = Event.FAILED if isinstance(error, StepFailed) else Event.ROLLED_BACK
             with suppress(OSError, CachewrightError):
                 running.end(event, {"reason": str(error)})

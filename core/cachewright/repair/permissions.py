@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cachewright.errors import CachewrightError, Changed, Refused, StepFailed
+from cachewright.errors import CachewrightError, Changed, Refused
 from cachewright.model import Outcome, PlanStep, Result, StepKind
-from cachewright.repair.operations import PutBack
+from cachewright.repair.operations import LEFT_OPEN, PutBack, Unfinished
 from cachewright.repair.records import pack, unpack
 from cachewright.repair.work import Work, held, outcome
 from cachewright.storage.anchored import Directory
@@ -115,7 +115,7 @@ def _back(entry: Directory, change: ModeChange, error: BaseException) -> None:
 
 def set_mode(entry: Directory, name: bytes, inode: int, old: int, new: int) -> None:
     """Change the mode of the file that has this inode and mode, and one link; durable.  When it
-    raises, the mode is as it was (``StepFailed`` where even that cannot be had)."""
+    raises, the mode is as it was (``Unfinished`` where even that cannot be had)."""
     fd = entry.open_file(name)
     try:
         found = os.fstat(fd)
@@ -138,9 +138,9 @@ def _set_back(fd: int, path: bytes, old: int, error: OSError) -> None:
         raise _not_set_back(path, old, failure) from error
 
 
-def _not_set_back(path: bytes, old: int, failure: Exception) -> StepFailed:
-    reason = f"its mode could not be set back ({failure})"
-    return StepFailed(path=path, reason=reason, state=f"It was {old:o}.")
+def _not_set_back(path: bytes, old: int, failure: Exception) -> Unfinished:
+    reason = f"its mode could not be set back to {old:o} ({failure})"
+    return Unfinished(path=path, reason=reason, state=LEFT_OPEN)
 
 
 MENDERS: Final = {StepKind.RESTORE_EXEC_BIT: restore_exec_bit}

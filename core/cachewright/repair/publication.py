@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cachewright.errors import CachewrightError, Changed, Escapes, Refused, StepFailed
 from cachewright.inventory.tree import scan_subtree
-from cachewright.repair.operations import PutBack
+from cachewright.repair.operations import PutBack, Unfinished, taking_back
 from cachewright.repair.quarantine import ALONE, ITEM, SPARE, STAGE, kept_at
 from cachewright.storage.anchored import Directory
 from cachewright.storage.metadata import copy_access, give_owner
@@ -29,7 +29,6 @@ from cachewright.storage.swap import (
     supports_exchange,
     sync_directory,
 )
-from cachewright.text import display
 
 if TYPE_CHECKING:
     from cachewright.digests import Cancellable, FileDigest
@@ -143,21 +142,15 @@ class Publication:
             raise PutBack(f"it could not be made durable ({error})") from error
 
     def revert(self) -> None:
-        """Put the old tree back, the new one into the stage; ``StepFailed`` if that fails."""
+        """Put the old tree back, the new one into the stage; ``Unfinished`` if that fails."""
         target = self.target
-        try:
+        with taking_back(target.path):
             if target.missing:
                 rename_noreplace(target.parent, target.name, self.place, STAGE)
             else:
                 self._old_back(ITEM if self.place.exists(ITEM) else STAGE)
             sync_directory(target.parent)
             sync_directory(self.place)
-        except OSError as error:
-            raise StepFailed(
-                path=target.path,
-                reason=f"it could not be put back ({error})",
-                state=f"Nothing is lost: what is not there lies in {display(self.place.path)}.",
-            ) from error
 
     def _old_back(self, old: bytes) -> None:
         target = self.target
@@ -273,6 +266,8 @@ def publish_tree(
             if isinstance(error, Exception):
                 raise PutBack(str(error)) from error
             raise
+    except Unfinished:
+        raise  # what lies in the stage may be all that there is of the old tree
     except Exception:
         publication.drop_stage()
         raise

@@ -33,7 +33,7 @@ from cachewright.model import (
     StepKind,
 )
 from cachewright.repair.delay import after_break
-from cachewright.repair.operations import Running, new_id, operation
+from cachewright.repair.operations import Running, beyond_return, new_id, operation
 from cachewright.repair.records import Event, pack
 from cachewright.repair.work import Work, outcome
 from cachewright.text import display
@@ -93,7 +93,8 @@ def release(
     noted = {} if report.verdict is HoldVerdict.STALE else place.after_break
     with operation(journal, new_id(), {**fields, **noted}) as running:
         reason = _delete(place, step, stored, running, conditional=conditional)
-        running.done(**noted)
+        with beyond_return(step.path, "it was released, which could not be written down"):
+            running.done(**noted)
     return outcome(step, Result.DONE, reason + _not_kept(stored), _undo(running, stored))
 
 
@@ -209,7 +210,8 @@ def _look_after(
         reason = f"{told}Whether it did could not be read again ({error.values.get('reason')})"
         state = "Look again before anything else is done; it was not asked again."
         failed = StepFailed(path=step.path, reason=reason, state=state)
-        running.end(Event.FAILED, {"reason": str(failed), "unheard": True})
+        with beyond_return(step.path, "the store was asked, which could not be written down"):
+            running.end(Event.FAILED, {"reason": str(failed), "unheard": True})
         raise failed from error
 
 

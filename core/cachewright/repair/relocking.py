@@ -14,7 +14,7 @@ from cachewright.inventory.tree import scan_subtree
 from cachewright.locks.store import Stored
 from cachewright.model import Access, LockKind
 from cachewright.repair.exclusive import STATE_LOCK, exclusive
-from cachewright.repair.operations import Operation, new_id, operation
+from cachewright.repair.operations import Operation, beyond_return, new_id, operation
 from cachewright.repair.records import unpack
 from cachewright.repair.reopening import open_root
 
@@ -42,7 +42,8 @@ def put_back(journal: Journal, undone: Operation, look: LookAround) -> str:
         copied = {name: undone.started[name] for name in _COPIED if name in undone.started}
         with operation(journal, new_id(), {**copied, "undoes": undone.id}) as running:
             said = _write(store, stored, undone)
-            running.done()
+            with beyond_return(undone.path, "it is there again, which could not be written down"):
+                running.done()
     return said
 
 

@@ -20,7 +20,7 @@ from typing import Final
 from cachewright.errors import CachewrightError, Changed, Refused
 from cachewright.model import Gate, Identity, Outcome, PlanStep, Result, StepKind
 from cachewright.repair.authority import refuse_for_root
-from cachewright.repair.operations import PutBack, Running
+from cachewright.repair.operations import PutBack, Running, taking_back
 from cachewright.repair.plan import below
 from cachewright.repair.records import pack
 from cachewright.repair.subject import LookAround, Subject
@@ -153,7 +153,8 @@ def replaced_content(
             sync_directory(parent)
             yield
         except BaseException as error:
-            exchange(parent, beside, parent, subject.name)
+            with taking_back(subject.path):
+                exchange(parent, beside, parent, subject.name)
             if isinstance(error, Exception):
                 raise PutBack(str(error)) from error
             raise
@@ -181,7 +182,8 @@ def new_content(subject: Subject, beside: bytes, new: bytes, running: Running) -
             sync_directory(parent)
             yield
         except BaseException as error:
-            rename_noreplace(parent, subject.name, parent, beside)
+            with taking_back(subject.path):
+                rename_noreplace(parent, subject.name, parent, beside)
             if isinstance(error, Exception):
                 raise PutBack(str(error)) from error
             raise
@@ -204,7 +206,8 @@ def removed_content(
         sync_directory(parent)
         yield
     except BaseException as error:
-        rename_noreplace(parent, beside, parent, subject.name)
+        with taking_back(subject.path):
+            rename_noreplace(parent, beside, parent, subject.name)
         if isinstance(error, Exception):
             raise PutBack(str(error)) from error
         raise

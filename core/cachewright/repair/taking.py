@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cachewright.errors import CachewrightError, Changed, StepFailed
-from cachewright.repair.operations import PutBack
+from cachewright.errors import CachewrightError, Changed
+from cachewright.repair.operations import PutBack, Unfinished
 from cachewright.repair.quarantine import ITEM, SPARE, STAGE
 from cachewright.repair.stand_in import Place, place_of
 from cachewright.storage.removal import remove_tree
@@ -43,7 +43,7 @@ class Taking:
 
     def by_exchange(self, stand_in: Place) -> None:
         """Exchange it with the stand-in (at ``STAGE``), which then goes too; the lock is kept at
-        ``ITEM``.  When this raises, whatever had the name has it again (``StepFailed`` where
+        ``ITEM``.  When this raises, whatever had the name has it again (``Unfinished`` where
         that failed) and nothing of ours is left.  ``ExchangeUnsupported`` before anything."""
         with _pinned(self.private, STAGE):
             self._exchange(stand_in)
@@ -84,7 +84,7 @@ class Taking:
             raise _plain(error, self.path) from error
 
     def undo(self) -> None:
-        """Put the taken lock back at its name; ``StepFailed`` where that is taken by now."""
+        """Put the taken lock back at its name; ``Unfinished`` where that is taken by now."""
         self._move_back(ITEM)
 
     def _give_back(self, stand_in: Place) -> None:
@@ -131,8 +131,8 @@ class Taking:
         except OSError as error:
             raise self._lost(kept, str(error.strerror)) from error
 
-    def _lost(self, kept: bytes, why: str) -> StepFailed:
-        return StepFailed(
+    def _lost(self, kept: bytes, why: str) -> Unfinished:
+        return Unfinished(
             path=self.path,
             reason=f"it could not be put back ({why})",
             state=f"It is kept in {display(self.private.where(kept))}.",

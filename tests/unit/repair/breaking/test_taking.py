@@ -228,7 +228,7 @@ def test_who_takes_and_releases_for_ever_ends_it(
     outcome = shop.run(plan)
     assert (outcome.result, "again and again" in outcome.reason) == (FAILED, True)
     assert at.exists()
-    assert shop.events() == ["started", "prepared", "failed"]
+    assert shop.events() == ["started", "prepared"]  # left to be ended by a recovery
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -6,9 +6,14 @@ import sys
 from typing import Final
 
 from tests import counts
-from tests.race import readers, sources, swaps
+from tests.race import four, readers, sources, swaps
 
-PARTS: Final = {"readers": readers.run, "swaps": swaps.run, "sources": sources.run}
+PARTS: Final = {
+    "readers": readers.run,
+    "swaps": swaps.run,
+    "sources": sources.run,
+    "four": four.run,
+}
 
 if __name__ == "__main__":
     sys.exit(counts.main(PARTS))

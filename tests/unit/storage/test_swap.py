@@ -162,6 +162,23 @@ def test_the_claim_of_the_fallback_is_left_where_another_filled_it(
     assert (root.names(b"old"), root.names(b"new")) == ([b"inside"], [b"theirs"])
 
 
+def test_what_another_made_in_the_place_of_the_claim_is_left_too(
+    root: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "_renameat2", lambda: None)
+    make(root, b"old", "directory")
+
+    def fails_after_another(*_names: bytes, **_where: int) -> None:
+        os.rmdir(b"new", dir_fd=root.fd)
+        os.mkdir(b"new", dir_fd=root.fd)
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(swap.os, "rename", fails_after_another)
+    with pytest.raises(OSError, match="cross-device"):
+        rename_noreplace(root, b"old", root, b"new")
+    assert root.names() == [b"new", b"old"]
+
+
 def test_the_fallback_takes_no_name_from_another(
     root: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

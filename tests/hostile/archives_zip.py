@@ -164,22 +164,25 @@ def _bombs() -> Iterator[Case]:
     yield Case("zip: bomb of many members", zip_of(*many), bomb=True)
     same = Part(b"same", zeros[:MIB], 0, DEFLATED, listed_twice=60_000)
     yield Case("zip: bomb by one member listed often", zip_of(same), bomb=True)
-    yield Case("zip: bomb by quoting", _quoting(zeros[: 8 * MIB], 200), bomb=True)
+    yield Case("zip: bomb by quoting", _quoting(zeros[:MIB], 100), bomb=True)
     lie = Part(b"lie", zeros, 0, DEFLATED, packed=bomb.packed, size=10)
     yield Case("zip: bomb that says it is small", zip_of(lie), bomb=True)
 
 
 def _quoting(content: bytes, times: int) -> bytes:
-    """Every member's data holds the next member, header and all: overlapping, and not the same."""
-    kernel = Part(b"z", content, 0, DEFLATED)
-    data = local_header(kernel) + kernel.data
-    parts = [(kernel, 0)]
+    """Every member's data holds the next member, header and all, so that each is sound by itself
+    (as in David Fifield's "better zip bomb")."""
+    inner = Part(b"z", content, 0, DEFLATED)
+    header = local_header(inner)
+    data = header + inner.data
+    parts = [(inner, 0)]
     for number in range(times):
-        quote = struct.pack("<BHH", 0, len(data), ~len(data) & 0xFFFF)
-        outer = Part(b"%d" % number, content, 0, DEFLATED, packed=quote + data)
-        header = local_header(outer)
+        quote = struct.pack("<BHH", 0, len(header), ~len(header) & 0xFFFF)
+        told = header + inner.content
+        inner = Part(b"%d" % number, told, 0, DEFLATED, packed=quote + data)
+        header = local_header(inner)
         parts = [(part, offset + len(header) + len(quote)) for part, offset in parts]
-        parts.append((outer, 0))
-        data = header + outer.data
+        parts.append((inner, 0))
+        data = header + inner.data
     table = b"".join(listed(part, offset) for part, offset in parts)
     return data + table + end(len(parts), len(table), len(data))

@@ -9,6 +9,9 @@ import sys
 
 from tests.counts import main
 from tests.crash import parts
+from tests.crash.foreign import part as foreign
 from tests.crash.power import part as power
 
-sys.exit(main({"kill": parts.kill, "errors": parts.errors, "power": power.run}))
+sys.exit(
+    main({"kill": parts.kill, "errors": parts.errors, "power": power.run, "foreign": foreign.run})
+)

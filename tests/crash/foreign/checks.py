@@ -11,9 +11,10 @@ from typing import Final
 
 from tests.crash import caches, verbs
 from tests.crash.listing import World, listing
-from tests.crash.scenario import Scenario
+from tests.crash.process import Point
+from tests.crash.scenario import Scenario, undoing
 from tests.crash.stage import Stage
-from tests.crash.trials import Tally
+from tests.crash.trials import Tally, plays
 
 from cachewright.demo.provider import write
 from cachewright.errors import Refused
@@ -41,8 +42,16 @@ GATED: Final = replace(verbs.REPUBLISH, name="republish-entry behind a lock", ma
 _NAMED: Final = {one.name: one for one in verbs.ALL}
 NEED_EXCHANGE: Final = (verbs.REPUBLISH, verbs.LINE, _NAMED["publish over old"])
 """Done where names can be exchanged, and refused everywhere else."""
-ALWAYS: Final = (verbs.ENTRY, GATED, _NAMED["undo quarantine-entry"])
-KILLED: Final = (GATED, verbs.ENTRY)
+UNDO_GATED: Final = undoing(GATED)
+ALWAYS: Final = (verbs.ENTRY, GATED, UNDO_GATED, _NAMED["undo quarantine-entry"])
+KILLED: Final = (GATED, verbs.ENTRY, UNDO_GATED)
+_STEPS: Final = frozenset(
+    {
+        *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat"),
+        *("mkdir", "mkdirat", "rmdir"),
+    }
+)
+"""Where one situation becomes another: the machine is too slow for every call."""
 
 
 def check(top: Path) -> tuple[Tally, bool]:
@@ -57,6 +66,21 @@ def check(top: Path) -> tuple[Tally, bool]:
     for scenario in ALWAYS:
         tally.count(scenario.name, _ended(scenario, stage, refused=False))
     return tally, exchanges
+
+
+def killed(top: Path) -> Tally:
+    """``kill -9`` before every call that gives or takes a name."""
+    tally = Tally()
+    for play in plays(KILLED, top):
+        for call in play.calls:
+            if call.name not in _STEPS:
+                continue
+            case, run = play.disturbed(Point(call.name, call.number))
+            wrong = [*case.after_crash(case.world()), *case.recovered()]
+            unkilled = [] if run.killed else [f"not killed: {run}"]
+            name = f"{play.scenario.name}, killed before {call.name} {call.number}"
+            tally.count(name, [*wrong, *unkilled], case.state(case.world()).value)
+    return tally
 
 
 def _probed(place: Path, tally: Tally) -> bool:

@@ -55,7 +55,7 @@ def vfat() -> Iterator[Path]:
 @contextmanager
 def exfat() -> Iterator[Path]:
     run("modprobe", "exfat")
-    run("mkfs.exfat", "-q", f"{DISKS}/exfat")
+    run("mkfs.exfat", f"{DISKS}/exfat")
     with mounted(f"{DISKS}/exfat", "exfat", "-t", "exfat", "-o", _OURS) as top:
         yield top
 

@@ -83,7 +83,7 @@ def _brought(archive: Path, folder: Path, console: Path) -> Ran:
         raise MachineFailed(f"nothing came back ({error}); it said: {said}") from error
     output = (folder / "output").read_text(errors="replace")
     if status:
-        raise MachineFailed(f"the command ended with {status}: {output[-_TOLD:]}")
+        raise MachineFailed(f"the command ended with {status}: {output}")
     return Ran(folder, output)
 
 

@@ -10,27 +10,33 @@ from tests.race.vectors import VECTORS
 
 PART = "swaps"
 TRIALS = 10_000
-QUICK = 60
+QUICK = 40
 NAIVE = 4_000
 
 
 def run(quick: bool, names: Iterable[str] = VECTORS) -> Iterator[Row]:
     """Every vector of these names, and the naive way beside it where there is one."""
     trials = QUICK if quick else TRIALS
+    counts = _attacked(list(names), trials)
     for name in names:
-        vector = VECTORS[name]
-        seen = _attacked(name, naive=False, trials=trials)
+        seen = _of(counts, f"{name} ours ")
         note = f"{seen['done']:,} done, {seen['swaps']:,} swaps, {seen['wrong']} wrong inside"
         yield Row(PART, name, seen["trials"], seen["touched"] + seen["wrong"], trials, note)
-        if vector.naive is not None:
-            seen = _attacked(name, naive=True, trials=NAIVE)
-            what = vector.naive.__name__.replace("_", " ")
+        naive = VECTORS[name].naive
+        if naive is not None:
+            seen = _of(counts, f"{name} naive ")
             note = f"{seen['touched']} touched outside, {seen['wrong']} wrong inside"
             bad = seen["touched"] + seen["wrong"]
-            yield Row(PART, f"naive: {what}", seen["trials"], bad, 0, note, expects_bad=True)
+            where = f"naive: {naive.__name__.replace('_', ' ')}"
+            yield Row(PART, where, seen["trials"], bad, 0, note, expects_bad=True)
 
 
-def _attacked(name: str, *, naive: bool, trials: int) -> cells.Counts:
+def _of(counts: cells.Counts, prefix: str) -> cells.Counts:
+    found = {name: count for name, count in counts.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): count for name, count in found.items()}
+
+
+def _attacked(names: list[str], trials: int) -> cells.Counts:
     with cells.scratch() as top:
         asked = []
         for number, share in enumerate(cells.shares(trials, busy=2)):
@@ -39,9 +45,9 @@ def _attacked(name: str, *, naive: bool, trials: int) -> cells.Counts:
             asked.append(
                 {
                     "top": str(place),
-                    "vector": name,
-                    "naive": naive,
+                    "vectors": names,
                     "trials": share,
+                    "naive_trials": NAIVE,
                     "seed": number + 1,
                 }
             )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.counts import fails, table
 from tests.race import swaps
-from tests.race.vectors import VECTORS
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", VECTORS)
-def test_nothing_outside_is_touched(name: str) -> None:
-    rows = list(swaps.run(True, [name]))
+def test_nothing_outside_is_touched() -> None:
+    rows = list(swaps.run(quick=True))
     assert not fails(rows), "\n" + table(rows)

@@ -15,6 +15,13 @@ VECTORS: Final[dict[str, Vector]] = {
         (("p/tree/d1", _EVIL), ("p/tree/d2", _EVIL)), "d", removing.remove, removing.list_and_unlink
     ),
     "remove: its parent": Vector((("p", _EVIL),), "q", removing.remove, removing.rmtree),
+    "remove: a directory moved out": Vector(
+        (("p/tree/d1", f"{_EVIL}/d1"),),
+        "../arena/beside",
+        removing.remove_beside,
+        removing.walk_up_and_down,
+        removing.beside_touched,
+    ),
     "purge: a directory in it": Vector(
         ((".cachewright-quarantine/*/item/sub", _EVIL),),
         "p/entry/sub",

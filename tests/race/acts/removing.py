@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.race.acts.finding import Act, kept_items
 from tests.race.arena import Arena, nobody
 
-from cachewright.model import StepKind
+from cachewright.model import Result, StepKind
 from cachewright.repair.keeping import purge
 from cachewright.storage.anchored import Directory
 from cachewright.storage.removal import remove_tree
@@ -53,9 +53,52 @@ def rmtree(arena: Arena, _stack: ExitStack) -> Act:
     return lambda: shutil.rmtree(arena.top / "p" / "tree", ignore_errors=True)
 
 
+def _beside(arena: Arena) -> None:
+    """Another tree with the same names, which is none of what is to be removed."""
+    _tree(arena)
+    shutil.copytree(arena.top / "p" / "tree", arena.top / "beside")
+
+
+def remove_beside(arena: Arena, stack: ExitStack) -> Act:
+    _beside(arena)
+    top = stack.enter_context(Directory.open(os.fsencode(arena.top / "p")))
+    return lambda: remove_tree(top, b"tree")
+
+
+def walk_up_and_down(arena: Arena, _stack: ExitStack) -> Act:
+    """Into each directory, and by its ``..`` out of it again."""
+    _beside(arena)
+
+    def act() -> None:
+        with suppress(OSError):
+            os.chdir(arena.top / "p" / "tree")
+            _emptied()
+        os.chdir("/")
+
+    return act
+
+
+def _emptied() -> None:
+    for name in os.listdir("."):
+        if stat.S_ISDIR(os.lstat(name).st_mode):
+            os.chdir(name)
+            _emptied()
+            os.chdir("..")
+            os.rmdir(name)
+        else:
+            os.unlink(name)
+
+
+def beside_touched(arena: Arena, _done: bool) -> bool:
+    """Only ``d1`` may have been exchanged."""
+    names = ("d0/f", "d0/e/f", "d2/f", "d2/e/f")
+    return not all((arena.top / "beside" / name).is_file() for name in names)
+
+
 def purge_kept(arena: Arena, stack: ExitStack) -> Act:
     bench = stack.enter_context(arena.bench())
-    bench.one(StepKind.QUARANTINE_ENTRY, "bad")
+    moved = bench.one(StepKind.QUARANTINE_ENTRY, "bad")
+    assert moved.result is Result.DONE, moved.reason
     return lambda: purge(arena.journal, 0.0, look=nobody)[-1]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,11 +49,13 @@ def restore_exec_bit(arena: Arena, stack: ExitStack) -> Act:
 
 
 def chmod(arena: Arena, _stack: ExitStack) -> Act:
-    path = arena.cache / "good" / "run"
+    """Files with one name are chosen first, and then changed by path."""
+    entry = arena.cache / "good"
 
     def act() -> None:
-        found = path.lstat()
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
-            os.chmod(path, found.st_mode | stat.S_IXUSR)
+        found = {path: path.lstat() for path in sorted(entry.rglob("*"), reverse=True)}
+        for path, status in found.items():
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                path.chmod(status.st_mode | stat.S_IXUSR)
 
     return act

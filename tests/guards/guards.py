@@ -101,8 +101,8 @@ GUARDS: Final = (
     Guard(
         "a failed fsync is final",
         "storage/swap.py",
-        "        directory.sync_error = error.errno\n",
-        "        pass\n",
+        "            directory.sync_error = error.errno or errno.EIO\n",
+        "            pass\n",
         (f"{_STORAGE}/test_swap.py",),
     ),
     Guard(
@@ -170,6 +170,13 @@ GUARDS: Final = (
     ),
     Guard(
         "recovery waits for a living Cachewright",
+        "repair/reopening.py",
+        "            with quarantine.exclusive(), _gates(operation, root):\n",
+        "            with _gates(operation, root):\n",
+        (f"{_REPAIR}/test_recover.py",),
+    ),
+    Guard(
+        "recovery of a purge waits for a living Cachewright",
         "repair/recovering/gone.py",
         "        with quarantine.exclusive():\n            yield\n",
         "        yield\n",

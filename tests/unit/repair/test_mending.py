@@ -247,6 +247,25 @@ def test_without_an_exchange_nothing_is_rewritten(
     assert (record.read_bytes(), alone(record)) == (LOCK_FILE, True)
 
 
+def test_what_was_written_within_one_tick_of_the_clock_comes_back(
+    bench: Any, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times tell nothing of it: the content does."""
+    exchange, saved = rewriting.exchange, LOCK_FILE[::-1]
+
+    def just_before(*arguments: Any) -> None:
+        monkeypatch.setattr(rewriting, "exchange", exchange)
+        before = record.stat()
+        with record.open("r+b") as file:
+            file.write(saved)
+        os.utime(record, ns=(before.st_atime_ns, before.st_mtime_ns))
+        exchange(*arguments)
+
+    monkeypatch.setattr(rewriting, "exchange", just_before)
+    assert bench.one(DROP, record, detail=drop()).result is Result.ROLLED_BACK
+    assert (record.read_bytes(), alone(record)) == (saved, True)
+
+
 @pytest.mark.parametrize(("failed", "result"), [(2, Result.FAILED), (3, Result.ROLLED_BACK)])
 def test_what_cannot_be_journaled_is_put_back(
     bench: Any, record: Path, monkeypatch: pytest.MonkeyPatch, failed: int, result: Result

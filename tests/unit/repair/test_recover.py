@@ -208,6 +208,16 @@ def test_what_another_cachewright_is_at_work_on_is_left_alone(bench: Any, other:
     assert outcome.result is Result.DONE
 
 
+def test_a_purge_that_is_at_work_is_left_alone(bench: Any, other: Any) -> None:
+    bench.one(ENTRY, "bad")
+    killed(lambda: purge(bench.journal, 0), keeping, "remove_tree")
+    with held_by_another(bench, other):
+        assert recover(bench.journal) == ()
+        assert last(bench).unfinished
+    (outcome,) = recovered(bench)
+    assert outcome.result is Result.DONE
+
+
 def test_a_lock_of_the_tool_that_is_held_puts_it_off(bench: Any, other: Any) -> None:
     bench.knowledge.gated = True
     plan = bench.plan_of(ENTRY, "bad")

@@ -39,6 +39,11 @@ def state_directory(environment: Mapping[str, str] | None = None) -> bytes:
     return os.fsencode(chosen or platformdirs.user_state_path("cachewright"))
 
 
+def journal_path() -> bytes:
+    """The journal's file, whether there is one or not."""
+    return os.path.join(state_directory(), _NAME)
+
+
 class Journal:
     """The journal in one state directory, which is made (0700) when it is missing.
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import CachewrightError
 from cachewright.repair import keeping
 from cachewright.repair import recover as recovering
 from cachewright.repair import undo as undoing
-from cachewright.repair.journal import Journal
+from cachewright.repair.journal import Journal, journal_path
 from cachewright.repair.operations import operations
 
 if TYPE_CHECKING:
@@ -95,11 +97,28 @@ def recover() -> tuple[Outcome, ...]:
 
 def interrupted(root: bytes | None = None) -> int:
     """How many repairs of this cache (of all, without) have no end in the journal: they were
-    interrupted, or are at work this moment.  0 where the journal cannot be read."""
-    with suppress(OSError, CachewrightError), closing(Journal.open()) as journal:
-        known = operations(journal.records())
-        return sum(one.unfinished and root in {None, one.root} for one in known)
+    interrupted, or are at work this moment.  0 where the journal cannot be read.
+
+    Asked again, it is read only if it has changed; nothing is made where there is none.
+    """
+    with suppress(OSError, CachewrightError):
+        path = journal_path()
+        found = os.stat(path)
+        state = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        known = _OPEN.get(path)
+        if known is None or known[0] != state:
+            _OPEN[path] = known = (state, _open_ones())
+        return known[1].total() if root is None else known[1][root]
     return 0
+
+
+_OPEN: Final[dict[bytes, tuple[tuple[int, ...], Counter[bytes]]]] = {}
+"""How many operations of each cache have no end, by the journal and the state that it was in."""
+
+
+def _open_ones() -> Counter[bytes]:
+    with closing(Journal.open()) as journal:
+        return Counter(one.root for one in operations(journal.records()) if one.unfinished)
 
 
 def quarantine_list(root: bytes | None = None) -> tuple[KeptItem, ...]:

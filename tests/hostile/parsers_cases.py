@@ -110,7 +110,9 @@ def _manifest(content: bytes) -> object:
 def _lists(content: bytes) -> object:
     checksums_lists.parse(content, "sha256")
     checksums_bags._OXUM.search(content)
-    for _number, line in checksums_bags._lines(content):
+    for number, line in checksums_bags._lines(content):
+        if number > checksums_lists.TROUBLES:
+            break
         checksums_bags._FETCHED.fullmatch(line)
         checksums_bags._LINE.fullmatch(line)
     return checksums_lists.parse(content, None)

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cachewright.formats.checksums_claims import Claim, Claims, read_settled
-from cachewright.formats.checksums_lists import DIGITS, Trouble, algorithm_named, spelled
+from cachewright.formats.checksums_lists import (
+    DIGITS,
+    TROUBLES,
+    Trouble,
+    algorithm_named,
+    spelled,
+    too_many,
+)
 from cachewright.formats.checksums_places import (
     BAG,
     BAG_INFO,
@@ -115,6 +122,9 @@ def _read_manifest(root: Directory, names: Names, bag: Bag, name: bytes, claims:
         bag.manifests[relative] = paths
     about.ends = not content or content.endswith(b"\n")
     for number, text in _lines(content):
+        if len(about.troubles) >= TROUBLES:
+            about.stopped = too_many(number)
+            break
         path, value, why = _claimed(names, bag, text, algorithm, tags=bool(kind["tags"]))
         if why:
             about.troubles.append(Trouble(number, why))
@@ -156,6 +166,9 @@ def _read_fetch(root: Directory, names: Names, bag: Bag, claims: Claims) -> None
     claims.lists.append(about)
     about.lines = 1  # no checksums are expected of it
     for number, text in _lines(content or b""):
+        if len(about.troubles) >= TROUBLES:
+            about.stopped = too_many(number)
+            break
         found = _FETCHED.fullmatch(text)
         path, why = _inside(names, bag, found[3]) if found else (b"", "is no line of a fetch list")
         if why or found is None:

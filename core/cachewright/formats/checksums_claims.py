@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
 
 LIMIT: Final = 64 << 20
+LINES: Final = 2_000_000
+"""Of a list: more do not fit into that where each has a digest."""
 """Bytes of the longest list that is read: more than half a million lines."""
 
 _TRIES: Final = 3
@@ -47,7 +49,8 @@ class Claim:
 class ListFile:
     """A list and what became of reading it: ``lines`` that hold claims, ``troubles`` of single
     lines that could not be used, ``remarks`` on lines that could, ``general`` sentences about
-    the whole; ``unread`` is why nothing of it could be used.  ``unit`` is what is numbered."""
+    the whole; ``unread`` is why nothing of it could be used, ``stopped`` where
+    reading ended before the end.  ``unit`` is what is numbered."""
 
     relative: bytes
     unit: str = "line"
@@ -58,6 +61,7 @@ class ListFile:
     unread: str = ""
     unsettled: bool = False
     ends: bool = True
+    stopped: str = ""
 
 
 @dataclass(slots=True)
@@ -172,6 +176,9 @@ def read_settled(
             about.unread = getattr(error, "strerror", None) or str(error)
             return None, about
         if before == after and len(content) == after.size:
+            if content.count(b"\n") + content.count(b"\0") > LINES:
+                about.unread = f"it has more than {LINES:,} lines"
+                return None, about
             return content, about
     about.unread = "it changed while it was read"
     about.unsettled = True
@@ -220,6 +227,7 @@ def take_up(parsed: Parsed, about: ListFile) -> None:
     about.troubles += parsed.troubles
     about.general += parsed.general
     about.ends = parsed.ends
+    about.stopped = parsed.stopped
 
 
 def _meant(names: Names, directory: bytes, sidecar: bytes, line: Line) -> tuple[bytes, str]:

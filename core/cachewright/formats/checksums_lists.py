@@ -6,7 +6,7 @@ Whatever a line holds, the others are read all the same; nothing here touches a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,7 +45,7 @@ _SPELLED: Final[Mapping[str, str]] = {
     "b2": "blake2b",
 }
 
-_GNU: Final = re.compile(rb"(\\?)([0-9A-Fa-f]{16,})(?: [ *]|[ \t]+)(.+)", re.DOTALL)
+_GNU: Final = re.compile(rb"(\\?)([0-9A-Fa-f]{16,}+)(?: [ *]|[ \t]+)(.+)", re.DOTALL)
 _TAGGED: Final = re.compile(
     rb"(\\?)([A-Za-z][A-Za-z0-9/_-]*) ?\((.+)\) ?= ([0-9A-Za-z+/=]+)", re.DOTALL
 )
@@ -58,6 +58,8 @@ _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _SIGNED: Final = b"-----BEGIN PGP SIGNED MESSAGE-----"
 _SIGNATURE: Final = b"-----BEGIN PGP SIGNATURE-----"
 _TOLD_OF_A_LINE: Final = 40
+TROUBLES: Final = 10_000
+"""Lines that cannot be used, after which a list is not read further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,14 @@ class _Written:
 @dataclass(slots=True)
 class Parsed:
     """What a list says.  ``general`` are troubles of the whole, in plain sentences; ``ends``:
-    its last line ends with a line break, as a list does that was not cut."""
+    its last line ends with a line break, as a list does that was not cut.  ``stopped`` says where
+    reading ended, if that was not at the end."""
 
     lines: list[Line] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     general: list[str] = field(default_factory=list)
     ends: bool = True
+    stopped: str = ""
 
 
 def algorithm_named(spelled: str) -> str | None:
@@ -113,14 +117,23 @@ def parse(content: bytes, algorithm: str | None) -> Parsed:
     """
     parsed = Parsed()
     content = _as_bytes(content, parsed)
+    lines: Iterable[tuple[int, bytes]]
     if _zero_ended(content):
-        for number, text in enumerate(content[:-1].split(b"\0"), 1):
-            _read(number, text, algorithm, parsed)
-        return parsed
-    parsed.ends = not content or content.endswith(b"\n")
-    for number, text in _lines_of(content.removesuffix(b"\n").split(b"\n")):
+        lines = enumerate(content[:-1].split(b"\0"), 1)
+    else:
+        parsed.ends = not content or content.endswith(b"\n")
+        lines = _lines_of(content.removesuffix(b"\n").split(b"\n"))
+    for number, text in lines:
+        if len(parsed.troubles) >= TROUBLES:
+            parsed.stopped = too_many(number)
+            break
         _read(number, text, algorithm, parsed)
     return parsed
+
+
+def too_many(number: int) -> str:
+    """What is said where a list is not read further."""
+    return f"Nothing from line {number:,} on was read: {TROUBLES:,} lines could not be used."
 
 
 def _zero_ended(content: bytes) -> bool:

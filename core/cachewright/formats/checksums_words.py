@@ -49,7 +49,7 @@ def of_list(path: bytes, about: ListFile) -> Finding | None:
         many = counted(len(about.troubles), about.unit)
         verb = "is" if len(about.troubles) == 1 else "are"
         said = f"{many} of this list {verb} not right: {_told(about.unit, about.troubles)}."
-        said += " The others were compared all the same."
+        said += f" {about.stopped or 'The others were compared all the same.'}"
         return _damaged(path, about, said, Severity.PROBLEM, about.troubles)
     if about.general or about.remarks:
         said = " ".join(about.general)

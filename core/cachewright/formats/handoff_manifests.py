@@ -16,9 +16,11 @@ from cachewright.formats.checksums_claims import Claim, Claims, ListFile, Names,
 from cachewright.formats.checksums_lists import (
     BY_LENGTH,
     DIGITS,
+    TROUBLES,
     Trouble,
     algorithm_named,
     parse,
+    too_many,
 )
 from cachewright.formats.checksums_places import resolved
 from cachewright.strict_json import JsonRefused, read
@@ -30,6 +32,7 @@ MANIFESTS: Final = re.compile(
     rb"(?i:(?:.*[._-])?manifest(?:\.json|\.txt|\.csv|\.tsv)?|.+\.manifest)", re.DOTALL
 )
 LIMIT: Final = 16 << 20
+_LINES: Final = 200_000
 _NAMES: Final = ("name", "path", "file", "filename", "file_name", "key", "relative_path")
 _SIZES: Final = ("size", "bytes", "length", "content_length", "size_bytes", "filesize")
 _PLAIN: Final = ("checksum", "digest", "hash", "etag_sha256")
@@ -180,7 +183,13 @@ def _of_lines(text: bytes, about: ListFile) -> list[_Said]:
     """Where no line at all says anything, it is no such manifest, and no line is at fault."""
     said: list[_Said] = []
     unused: list[Trouble] = []
+    if text.count(b"\n") > _LINES:
+        about.unread = f"it has more than {_LINES:,} lines"
+        return said
     for number, raw in enumerate(text.split(b"\n"), 1):
+        if len(unused) >= TROUBLES:
+            about.stopped = too_many(number) if said else ""
+            break
         line = raw.removesuffix(b"\r")
         if not line.strip() or line.startswith(b"#"):
             continue

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -173,12 +174,11 @@ def _language() -> Language:
 
 
 def _complaint(root: Node, content: bytes, start: int, end: int) -> Broken:
-    bad = _first_error(root)
+    bad, before = _first_error(root)
     if _wants_more(bad, content[:end].rstrip()):
         if end < len(content):
             return _too_large(content, start)
         return Broken("it ends in the middle: it was cut short")
-    before = bad.prev_sibling
     in_string = before is not None and before.type == "quoted_template_start"
     if in_string and b"\\" in content[bad.start_byte : bad.end_byte + 1]:
         return Broken("a string holds an escape that means nothing")
@@ -205,21 +205,31 @@ def _wants_more(bad: Node, content: bytes) -> bool:
     return not in_string or b"\n" not in content[understood[-1].end_byte :]
 
 
-def _first_error(root: Node) -> Node:
-    """The first place that the parser could make nothing of.  What it gives up on as a whole
-    begins with what it still understood, up to an error inside."""
-    bad, waiting = root, [root]
+def _first_error(root: Node) -> tuple[Node, Node | None]:
+    """The first place that the parser could make nothing of, and what stands before it there.
+    What it gives up on as a whole begins with what it still understood, up to an error inside.
+
+    A node's own way to what is before it or above it leads through the whole tree.
+    """
+    bad: tuple[Node, Node | None] = (root, None)
+    waiting = [bad]
     while waiting:
-        node = waiting.pop()
-        if node.is_missing or (node.is_error and node != root):
-            bad = node
+        one = waiting.pop()
+        if one[0].is_missing or (one[0].is_error and one[0] != root):
+            bad = one
             break
-        waiting.extend(one for one in reversed(node.children) if one.has_error)
+        waiting += reversed([pair for pair in _below(one[0]) if pair[0].has_error])
     while True:
-        deeper = next((one for one in bad.children if one.is_error), None)
+        deeper = next((pair for pair in _below(bad[0]) if pair[0].is_error), None)
         if deeper is None:
             return bad
         bad = deeper
+
+
+def _below(node: Node) -> Iterable[tuple[Node, Node | None]]:
+    """Its children, each with the one before it."""
+    children = node.children
+    return zip(children, [None, *children], strict=False)
 
 
 def _statements(top: list[Node], content: bytes) -> list[Attribute | Block]:

@@ -20,8 +20,9 @@ from typing import Final
 
 from cachewright.text import brief, display
 
-LIMIT: Final = 32 << 20
+LIMIT: Final = 4 << 20
 """Bytes of a RECORD; that of the largest known wheels has less than 2 MB."""
+_FAULTS: Final = 1000
 _COLUMNS: Final = 3
 _SHOWN: Final = 80
 _SIZE: Final = re.compile(r"[0-9]{1,18}")
@@ -80,6 +81,8 @@ def read_record(content: bytes, place: bytes) -> Record:
         except _FaultyRow as fault:
             faults.append(f"line {number}: {fault}")
             doubtful.add(name)
+            if len(faults) > _FAULTS:
+                raise RecordDamaged(f"more than {_FAULTS} of its lines are faulty") from None
     if not rows and not faults:
         raise RecordDamaged("it is empty")
     for name in doubtful:

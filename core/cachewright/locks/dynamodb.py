@@ -202,7 +202,9 @@ def _body(info: Value | None) -> bytes:
     if info is None:
         return b""
     told = info.get("S")
-    return (told if isinstance(told, str) else json.dumps(info, default=_spelled)).encode("utf-8")
+    return (told if isinstance(told, str) else json.dumps(info, default=_spelled)).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _digest_words(key: str) -> str:

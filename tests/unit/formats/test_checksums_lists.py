@@ -10,7 +10,7 @@ from file_trees import digest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachewright.formats.checksums_lists import BY_LENGTH, DIGITS, parse, spelled
+from cachewright.formats.checksums_lists import BY_LENGTH, DIGITS, TROUBLES, parse, spelled
 from cachewright.formats.checksums_places import LISTS, kind_of, resolved
 from cachewright.text import display
 
@@ -48,7 +48,7 @@ def test_one_line_in_every_spelling(text: str, algorithm: str, name: bytes) -> N
     assert (one.number, one.algorithm, one.name) == (1, algorithm, name)
     assert one.value in {SHA256, SHA512, MD5}
     assert parsed.troubles == []
-    assert parsed.general == []
+    assert parsed.stopped.startswith("Nothing from line 10,002 on was read")
 
 
 @pytest.mark.parametrize(
@@ -242,3 +242,12 @@ def test_algorithms_are_spelled_for_people() -> None:
         "BLAKE2b",
     ]
     assert set(BY_LENGTH.values()) <= set(DIGITS)
+
+
+def test_a_list_of_nonsense_is_not_read_to_its_end() -> None:
+    good = b"0" * 32 + b"  a\n"
+    parsed = parse(good + b"x\n" * 30_000 + good, None)
+    assert (len(parsed.lines), len(parsed.troubles)) == (1, TROUBLES)
+    assert parsed.general == [
+        "Nothing from line 10,002 on was read: 10,000 lines could not be used."
+    ]

@@ -355,6 +355,8 @@ HOSTILE = {
     "surrogate": ('{"files": [{"name": "\\ud800", "size": 4}]}', "has a name that is no text"),
     "nul": ('{"files": [{"name": "a\\u0000b", "size": 4}]}', "has a name that no file can have"),
     "nothing said": ('{"name": "My app", "version": "1", "icons": {}}', "names no file together"),
+    "lines without end": ("x\n" * 200_002, "it has more than 200,000 lines"),
+    "too much nonsense": ("a 4\n" + "x\n" * 20_000, "Nothing from line 10,002 on was read"),
     "prose": ("see the manual, please", "names no file together"),
     "not utf-8": (b'{"files": "\xff"}', "no JSON that can be relied on"),
 }

@@ -210,3 +210,14 @@ def test_the_parser_is_loaded_when_a_file_is_read() -> None:
         "assert 'tree_sitter' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("times", [10_000, 80_000])
+def test_what_takes_too_long_to_make_sense_of_is_not_read_further(times: int) -> None:
+    with pytest.raises(Broken, match="from line 1 on it holds too much that does not belong"):
+        read(b"a = !\n" * times)
+
+
+def test_a_deep_error_is_found_without_going_back_through_the_whole() -> None:
+    with pytest.raises(Broken, match="line 5001 holds"):
+        read(b"a {\n" * 5000 + b"b = [\n" + b"}\n" * 5000)

@@ -156,6 +156,7 @@ def test_a_backend_that_nobody_knows_is_named_safely_and_shortly(tmp_path: Path)
         (b"not json hunter2-do-not-show", "not JSON"),
         (b"\xff", "not JSON"),
         (b"[" * 100_000, "not JSON"),
+        (b'{"backend": null, "backend": {"type": "gcs"}}', "say one thing twice"),
         (b'{"backend": 7}', "name no backend"),
         (b'{"backend": {"type": 7}}', "name no backend"),
         (b'{"backend": {}}', "name no backend"),

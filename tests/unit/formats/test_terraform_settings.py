@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,18 @@ def test_settings_that_are_a_link_or_a_pipe(tmp_path: Path) -> None:
 
 def test_nothing_is_read_without_a_home() -> None:
     assert read_settings({}, TERRAFORM).cache is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'plugin_cache_dir = "/a"\nplugin_cache_dir = "/b"\n',
+        '{"plugin_cache_dir": "/a", "plugin_cache_dir": "/b"}',
+    ],
+)
+def test_settings_that_say_one_thing_twice_are_left_out(tmp_path: Path, text: str) -> None:
+    put(tmp_path / "home/.terraformrc", text)
+    settings = read(tmp_path)
+    assert settings.cache is None
+    (notice,) = settings.findings
+    assert re.search("a second value for|has two values for", notice.explanation)

@@ -19,6 +19,7 @@ from cachewright.formats.uv_pointers import (
     of_http,
     of_rev,
     payload,
+    unpack,
 )
 
 SHA256 = "ab" * 32
@@ -154,3 +155,11 @@ def test_a_changed_byte_never_names_a_place_outside(at: int, by: int) -> None:
         return
     assert pointer.archive.count(b"/") == 1
     assert pointer.archive.startswith(b"archive-v")
+
+
+def test_a_map_with_a_key_twice_is_damaged() -> None:
+    once = msgpack.packb({"id": ID, "hashes": []})
+    twice = b"\x84" + once[1:] + once[1:]
+    assert unpack(once) == {"id": ID, "hashes": []}
+    with pytest.raises(PointerDamaged):
+        unpack(twice)

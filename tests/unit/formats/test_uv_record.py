@@ -229,3 +229,8 @@ def test_a_flipped_bit_in_a_record_is_noticed_or_changes_nothing(at: int, bit: i
     compared = compare(files, record, (PLACE,))
     noticed = record.faults or compared.wrong or not compared.fitting
     assert noticed or record.rows[b"toy/a.py"].digest == read(GOOD).rows[b"toy/a.py"].digest
+
+
+def test_a_record_of_faulty_lines_only_is_damaged_as_a_whole() -> None:
+    with pytest.raises(RecordDamaged, match="more than 1000 of its lines are faulty"):
+        read_record(b",,\n" * 100_000, b"toy-1.0.dist-info/RECORD")

@@ -10,6 +10,8 @@ import pytest
 import wire
 
 from cachewright.errors import AddressInvalid, AnswerLost, Cancelled, StoreUnreadable
+from cachewright.formats.terraform_store import claim_of_item
+from cachewright.locks import dynamodb
 from cachewright.locks.dynamodb import TableStore
 from cachewright.locks.store import Stored
 from cachewright.model import Access, CancelToken, Claim
@@ -238,3 +240,28 @@ def test_the_timeout_that_was_said_is_kept(table: str, opened: Open, between: wi
 def test_an_address_names_a_table(address: str) -> None:
     with pytest.raises(AddressInvalid, match="names no table"):
         TableStore(address, Access(), lambda _one: Claim())
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"LockID": {"S": "half \ud800"}, "Info": {"S": "{}"}},
+        {"LockID": {"S": "deep"}, "Info": {"S": "{}"}, "more": "deep"},
+    ],
+)
+def test_an_item_that_no_table_holds_is_told(opened: Open, item: dict[str, Any]) -> None:
+    if item.get("more") == "deep":
+        inner: dict[str, Any] = {"S": "x"}
+        for _level in range(5000):
+            inner = {"L": [inner]}
+        item = {**item, "more": inner}
+    store = opened("t-a-b")
+    with pytest.raises(StoreUnreadable, match="makes no sense"):
+        store._stored(item, {})
+
+
+def test_half_a_character_in_what_a_lock_says_makes_it_garbage() -> None:
+    stored = dynamodb._stored({"LockID": {"S": "k"}, "Info": {"S": '{"ID": "\ud800"}'}}, 0)
+    assert stored is not None
+    assert claim_of_item(stored).garbage == "It is not text."
+    assert dynamodb._item(stored)["Info"] == {"S": '{"ID": "\ud800"}'}

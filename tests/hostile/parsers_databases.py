@@ -30,7 +30,7 @@ SCHEMAS: Final = {
     "virtual table": "CREATE VIRTUAL TABLE images USING fts5(id, name, status, size)",
     "generated column": "CREATE TABLE images (id, name AS (printf('%.*c', 900000000, 'x')))",
     "deep schema": "CREATE TABLE images (id); PRAGMA writable_schema=ON;"
-    f" UPDATE sqlite_master SET sql = 'CREATE TABLE images (id CHECK ({'(' * 9000}1{')' * 9000}))'",  # noqa: S608
+    " UPDATE sqlite_master SET sql = 'CREATE TABLE images (id CHECK (" + "abs(" * 9000 + "1))'",
     "no such root page": "CREATE TABLE images (id); PRAGMA writable_schema=ON;"
     " UPDATE sqlite_master SET rootpage = 1 << 30",
     "index on an expression": "CREATE TABLE images (id, name, status, size, checksum, updated_at,"

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,12 +21,18 @@ def run(quick: bool, captures: Sequence[Capture] = CAPTURES) -> list[Row]:
     nothing quick can be said without the machine that writes down what is written."""
     if quick:
         return []
-    rows: list[Row] = []
+    began = time.monotonic()
     with TemporaryDirectory(prefix="power-") as name:
         place = Path(name)
         capture_all(captures, place)
-        for capture in captures:
-            began = time.monotonic()
-            rows += enclosed("tests.crash.power.replay", os.fspath(place), capture.name)
-            sys.stderr.write(f"{capture.name}: {time.monotonic() - began:.0f} s\n")
+        sys.stderr.write(f"all written down: {time.monotonic() - began:.0f} s\n")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            replayed = pool.map(lambda capture: _replayed(place, capture), captures)
+            return [row for rows in replayed for row in rows]
+
+
+def _replayed(place: Path, capture: Capture) -> list[Row]:
+    began = time.monotonic()
+    rows = enclosed("tests.crash.power.replay", os.fspath(place), capture.name)
+    sys.stderr.write(f"{capture.name}: {time.monotonic() - began:.0f} s\n")
     return rows

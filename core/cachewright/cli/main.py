@@ -13,6 +13,7 @@ from cachewright.cli import output
 from cachewright.cli.exit_code import ExitCode, kind_of
 from cachewright.cli.verbs import WINDOW, Verbs
 from cachewright.errors import CachewrightError, Cancelled
+from cachewright.text import display
 
 
 def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -42,7 +43,7 @@ def cachewright(version: bool) -> None:
 
 
 def _failed(arguments: Sequence[str], kind: str, message: str, code: int) -> int:
-    output.tell(message)
+    output.tell("\n".join(map(display, message.split("\n"))))
     if "--json" in arguments:
         from cachewright.report import document
 

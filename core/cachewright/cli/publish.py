@@ -34,6 +34,7 @@ def publish(*, look: Look, entry: str, source: bytes | None, yes: bool, as_json:
         output.tell("Nothing was changed.")
         raise click.Abort
     with session.opened(look) as bench, session.watched() as (_, token):
+        session.end_interrupted(bench.root)
         outcome = bench.publish(entry, source, cancel=token)
     if as_json:
         from cachewright.report import document

@@ -46,6 +46,8 @@ def repair(
     if file is not None and wish.said:
         raise click.UsageError("--plan says what to do; --only, --finding and --stale do too.")
     with session.opened(look) as bench:
+        if apply:
+            session.end_interrupted(bench.root)
         looked = ExitCode.FINE
         if file is None:
             result = session.checked(bench)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cachewright.cli import output
 from cachewright.cli.interrupt import cancellable
 from cachewright.cli.options import Look
 from cachewright.cli.progress import shown
+from cachewright.text import display
 
 if TYPE_CHECKING:
     from cachewright.model import CancelToken, CheckResult
@@ -29,6 +31,15 @@ def watched() -> Iterator[tuple[Watcher, CancelToken]]:
     """Progress on stderr and Ctrl-C as a request to stop, while the block runs."""
     with cancellable() as token, shown() as watcher:
         yield watcher, token
+
+
+def end_interrupted(root: bytes | None = None) -> None:
+    """Before anything is changed: end what was interrupted (in the cache at ``root``), and say
+    on stderr what became of it."""
+    from cachewright import workbench
+
+    for one in workbench.recover(root):
+        output.tell(f"{display(one.path)}: {display(one.reason)}")
 
 
 def checked(bench: Bench) -> CheckResult:

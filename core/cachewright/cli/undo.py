@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cachewright.cli import exit_code, output
+from cachewright.cli import exit_code, output, session
 from cachewright.cli.options import as_json
 
 
@@ -19,6 +19,7 @@ def undo(operation: str | None, as_json: bool) -> int:
     """
     from cachewright import workbench
 
+    session.end_interrupted()
     outcome = workbench.undo(operation)
     if as_json:
         from cachewright.report import document

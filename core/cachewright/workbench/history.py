@@ -89,10 +89,11 @@ def undo(operation: str | None = None) -> Outcome:
         return undoing.undo(journal, operation)
 
 
-def recover() -> tuple[Outcome, ...]:
-    """End all that was interrupted, as ``repair.recover`` says; raises ``JournalDamaged``."""
+def recover(root: bytes | None = None) -> tuple[Outcome, ...]:
+    """End all that was interrupted (in the cache at ``root``), as ``repair.recover`` says;
+    raises ``JournalDamaged``."""
     with closing(Journal.open()) as journal:
-        return recovering.recover(journal)
+        return recovering.recover(journal, root=root)
 
 
 def interrupted(root: bytes | None = None) -> int:

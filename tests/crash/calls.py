@@ -46,6 +46,10 @@ SEES: Final = frozenset(
 """Those of the named calls that only look; the others (but for opening) can change a disk."""
 OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
 SYNCS: Final = frozenset({"fsync", "fdatasync"})
+CHANGES: Final = frozenset(NUMBERS) - SEES
+"""Those that can change a disk, and those that open: ``Call.changes`` tells which of these do."""
+ALLOCATES: Final = OPENS | {"write", "writev", "pwrite64", "mkdir", "mkdirat", "symlinkat"}
+"""Those that want room on a disk."""
 _BY_DESCRIPTOR: Final = frozenset(
     {"write", "writev", "pwrite64", "pwritev", "read", "pread64", "readv", "fchmod", "fchown",
      "ftruncate", "fallocate", "flock", "fcntl", "fstat", "getdents64", *SYNCS}

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.crash.calls import OPENS, SYNCS
+from tests.crash.calls import ALLOCATES, CHANGES, OPENS, SYNCS
 from tests.crash.judging import State
 from tests.crash.process import Point, Run
 from tests.crash.trials import Play, Tally, plays
 
+from cachewright.repair.operations import LEFT_OPEN
 from cachewright.repair.records import Event
 
 if TYPE_CHECKING:
@@ -60,13 +61,14 @@ def fail_verbs(scenarios: Sequence[Scenario], top: Path, *, quick: bool) -> Tall
 def _needed(play: Play) -> Iterator[Call]:
     """The calls without which what is said to be done may not last: all that make something
     durable, up to the record that says so.  Not those for the journal's head, which the next
-    append moves on, nor that for a quarantine which nothing is put into."""
-    syncs = [call for call in play.calls if call.name in SYNCS]
+    append moves on, nor that for a new
+    quarantine: without it the verb has none, or another."""
+    syncs = [call for call in play.calls if call.name == "fsync"]  # SQLite has its own way
     records = [at for at, call in enumerate(syncs) if call.path.endswith("/journal.jsonl")]
     before = ""
     for call in syncs[: records[-1] + 1]:
         of_head = before.endswith(_HEAD) or call.path.endswith(_HEAD)
-        of_quarantine = call.path == str(play.stage.top) and not play.reference[1].kept
+        of_quarantine = call.path == str(play.stage.top)
         if not of_head and not of_quarantine:
             yield call
         before = call.path
@@ -84,7 +86,22 @@ def _points(call: Call, index: int, play: Play, *, quick: bool) -> Iterator[Poin
     for error in errors:
         yield Point(call.name, call.number, error)
         if call.changes and error in _LASTING:
-            yield Point(call.name, call.number, error, onwards=True)
+            yield _onwards(call, error, str(play.stage.state))
+
+
+def _onwards(call: Call, error: int, state: str) -> Point:
+    """The file system is of no more use from this call on: that of the cache, or if the call
+    is for the state directory, all of them."""
+    spared = "" if call.path.startswith(state) else state
+    names = {errno.EMFILE: OPENS, errno.ENOSPC: ALLOCATES, errno.EDQUOT: ALLOCATES}.get(
+        error, CHANGES
+    )
+
+    def later(one: Call) -> bool:
+        wanted = one.changes or error == errno.EMFILE
+        return one.name in names and wanted and not (spared and one.path.startswith(spared))
+
+    return Point(call.name, call.number, error, later, names)
 
 
 def _fail(play: Play, point: Point, tally: Tally, *, needed: bool) -> None:
@@ -92,7 +109,7 @@ def _fail(play: Play, point: Point, tally: Tally, *, needed: bool) -> None:
     if not run.reached:
         tally.missed += 1
         return
-    onwards = " and all later" if point.onwards else ""
+    onwards = " and from then on" if point.later else ""
     name = (
         f"{play.scenario.name}, {errno.errorcode[point.error]} from {point.name} "
         f"{point.number}{onwards}"
@@ -111,7 +128,7 @@ def _judged(case: Case, run: Run, point: Point, *, needed: bool) -> Iterator[str
         if needed and point.error != errno.EINTR:  # after which Python asks again
             yield "it said done though it could not be made durable"
     yield from case.recovered()
-    if not said_done and not _may_be_new(case):
+    if not said_done and not _may_be_new(case, run):
         yield f"it is new though the verb said {run.error or run.outcomes}"
 
 
@@ -124,9 +141,10 @@ def _really_done(case: Case) -> Iterator[str]:
         yield f"it said done, and the journal says {operation and operation.event}"
 
 
-def _may_be_new(case: Case) -> bool:
-    """After a verb that did not say done: only where it says that something could not be put
-    back, is kept, and can be undone."""
+def _may_be_new(case: Case, run: Run) -> bool:
+    """After a verb that did not say done: only where it says that something could be neither
+    ended nor put back yet, or is kept and can be undone."""
+    said = run.error or run.outcomes[0].reason if run.error or run.outcomes else ""
     operation = case.operation()
     undoable = operation is not None and operation.event is Event.FAILED and operation.can_undo
-    return case.state(case.world()) is not State.NEW or undoable
+    return LEFT_OPEN in said or undoable or case.state(case.world()) is not State.NEW

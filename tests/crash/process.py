@@ -25,12 +25,14 @@ _LONGEST_S: Final = 60
 
 @dataclass(frozen=True)
 class Point:
-    """Where to interfere: at the ``number``-th call of this name."""
+    """Where to interfere: at the ``number``-th call of this name.  With an ``error`` it fails
+    by that; ``later`` tells which of the calls ``among`` that come after it fail, too."""
 
     name: str
     number: int
     error: int = 0
-    onwards: bool = False
+    later: Callable[[Call], bool] | None = None
+    among: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -62,20 +64,15 @@ def _run(opens: Opens, point: Point | None) -> Run:
     pid = os.fork()
     if not pid:
         os.close(reading)
-        _child(opens, writing, None if point is None else frozenset({point.name}))
+        _child(opens, writing, None if point is None else point.among | {point.name, END})
     os.close(writing)
+    supervisor = Supervisor(pid)
+    if point is not None:
+        supervisor = Supervisor(pid, point.name, point.number, point.error, point.later)
     try:
-        return _supervised(_supervisor(pid, point), reading)
+        return _supervised(supervisor, reading)
     finally:
         os.close(reading)
-
-
-def _supervisor(pid: int, point: Point | None) -> Supervisor:
-    if point is None:
-        return Supervisor(pid, record=True)
-    if not point.error:
-        return Supervisor(pid, kill_at=point.number)
-    return Supervisor(pid, fail_at=point.number, error=point.error, onwards=point.onwards)
 
 
 def _supervised(supervisor: Supervisor, reading: int) -> Run:
@@ -112,7 +109,7 @@ def _child(opens: Opens, writing: int, names: frozenset[str] | None) -> None:
             os.write(writing, b"%-16d" % next_descriptor())
             submit(names)
             told = _done(act)
-            os.getsid(0)  # END
+            os.getsid(0)  # what END names
             _tell(writing, told)
     except BaseException:  # noqa: BLE001 - told to the parent
         _tell(writing, (None, "", traceback.format_exc()))

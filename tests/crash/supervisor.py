@@ -25,7 +25,7 @@ from typing import Final
 from tests.crash.calls import NUMBERS, Call, call, number_of
 
 END: Final = "getsid"
-"""The call by which a process says that its verb is over: what follows is none of it."""
+"""The call, which no verb makes, by which a process says that its verb is over."""
 
 _SYS_SECCOMP: Final = 317 if platform.machine() == "x86_64" else 277
 _SYS_PIDFD_GETFD: Final = 438
@@ -103,15 +103,16 @@ def listener(pid: int, descriptor: int) -> int:
 
 @dataclass
 class Supervisor:
-    """Answers one process.  ``kill_at`` or ``fail_at`` is the number of the call, among those
-    of its name, that is not made; with ``onwards`` every later one of that name fails too."""
+    """Answers one process.  ``name`` and ``at`` tell the call that is not made: the ``at``-th of
+    this name.  It fails with ``error``, or where that is 0 the process is killed before it.
+    ``later`` tells which calls after that one fail in the same way.  Without a name all calls
+    are written down."""
 
     pid: int
-    kill_at: int = 0
-    fail_at: int = 0
+    name: str = ""
+    at: int = 0
     error: int = 0
-    onwards: bool = False
-    record: bool = False
+    later: Callable[[Call], bool] | None = None
     calls: list[Call] = field(default_factory=list)
     disturbed: bool = False
     _count: Counter[int] = field(default_factory=Counter)
@@ -150,13 +151,13 @@ class Supervisor:
             return 0
         self._count[number] += 1
         nth = self._count[number]
-        if self.record:
+        if not self.name:
             self.calls.append(call(number, arguments, nth, pid))
             return 0
-        if nth == self.kill_at:
+        if self.disturbed:
+            fails = self.later is not None and self.later(call(number, arguments, nth, pid))
+            return self.error if fails else 0
+        if number == number_of(self.name) and nth == self.at:
             self.disturbed = True
-            return None
-        if nth == self.fail_at or (self.onwards and self.fail_at and nth > self.fail_at):
-            self.disturbed = True
-            return self.error
+            return self.error or None
         return 0

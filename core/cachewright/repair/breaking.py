@@ -6,10 +6,11 @@ A place for a kernel lock is never touched, whatever a plan says: two could then
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cachewright.errors import Changed, InUse, Refused, StepFailed
+from cachewright.errors import CachewrightError, Changed, InUse, Refused, StepFailed
 from cachewright.inventory.tree import scan_subtree
 from cachewright.locks.looking import Around, look
 from cachewright.locks.marker import Marker, read_marker
@@ -213,8 +214,9 @@ def _keep(taking: Taking, running: Running, step: PlanStep, noted: dict[str, obj
         try:
             taking.undo()
         except StepFailed as failed:
-            kept = kept_at(private, running.id, step.size)
-            running.end(Event.FAILED, {"reason": str(failed), "kept": kept, **noted})
+            with suppress(OSError, CachewrightError):  # else it is left open, as it is
+                kept = kept_at(private, running.id, step.size)
+                running.end(Event.FAILED, {"reason": str(failed), "kept": kept, **noted})
             raise failed from error
         if isinstance(error, Exception):
             raise PutBack(str(error)) from error

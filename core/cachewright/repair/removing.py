@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from cachewright.errors import InUse, Refused, StepFailed
+from cachewright.errors import CachewrightError, InUse, Refused
 from cachewright.model import (
     Confirm,
     HoldVerdict,
@@ -15,7 +15,7 @@ from cachewright.model import (
     Result,
     StepKind,
 )
-from cachewright.repair.operations import PutBack, Running
+from cachewright.repair.operations import PutBack, Running, Unfinished
 from cachewright.repair.quarantine import ITEM, kept_at
 from cachewright.repair.records import Event, pack
 from cachewright.repair.subject import Subject
@@ -106,15 +106,16 @@ def _put_back_if_unfit(subject: Subject, place: Directory, running: Running) -> 
 
 def _lost_place(
     subject: Subject, place: Directory, running: Running, failure: OSError
-) -> StepFailed:
+) -> Unfinished:
     """Its old name was taken meanwhile: it stays kept, and says so."""
-    failed = StepFailed(
+    failed = Unfinished(
         path=subject.path,
         reason=f"it could not be put back ({failure.strerror})",
         state=f"It is kept in {display(place.where(ITEM))}.",
     )
-    kept = kept_at(place, running.id, subject.judged.size)
-    running.end(Event.FAILED, {"reason": str(failed), "kept": kept})
+    with suppress(OSError, CachewrightError):  # else it is left open, as it is
+        kept = kept_at(place, running.id, subject.judged.size)
+        running.end(Event.FAILED, {"reason": str(failed), "kept": kept})
     return failed
 
 

@@ -371,6 +371,53 @@ def test_a_place_that_was_emptied_is_swept_up(bench: Any) -> None:
     assert places(bench) == []
 
 
+def test_what_could_not_be_tidied_away_is_swept_up(
+    copied: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(publication, "exchange", failing)
+        broken.setattr(publication, "remove_tree", failing)
+        assert copied.one(REPUBLISH, "bad").result is Result.FAILED
+    before = content(copied.path / "bad")
+    assert len(places(copied)) == 1
+    assert recovered(copied) == ()
+    assert (places(copied), content(copied.path / "bad")) == ([], before)
+
+
+@pytest.mark.parametrize("step", ["rename_noreplace", "append"])
+def test_what_could_be_neither_ended_nor_taken_back_is_ended_later(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    real, calls = removing.rename_noreplace, iter(range(1, 100))
+
+    def failing(*names: Any) -> None:
+        if next(calls) > 1:
+            raise OSError(30, "Read-only file system")
+        real(*names)
+
+    def unwritten(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(removing, "rename_noreplace", failing)
+        broken.setattr(removing, "sync_directory", failing)
+        if step == "append":
+            broken.setattr(removing.Running, "end", unwritten)
+        outcome = bench.one(ENTRY, "bad")
+        assert (outcome.result, "It is kept in" in outcome.reason) == (Result.FAILED, True)
+    assert not (bench.path / "bad").exists()
+    (one,) = operations(bench.journal.records())
+    assert one.unfinished == (step == "append")
+    if step == "append":
+        recovered(bench)
+    else:
+        assert undo(bench.journal).result is Result.DONE
+    assert (bench.path / "bad" / "data").read_bytes() == b"BAD content"
+
+
 def test_a_purge_is_finished(bench: Any) -> None:
     bench.one(ENTRY, "bad")
     killed(lambda: purge(bench.journal, 0), keeping, "remove_tree")

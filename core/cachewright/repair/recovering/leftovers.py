@@ -1,4 +1,5 @@
-"""Sweep up what a process that was killed after its last record had not removed yet."""
+"""Sweep up what a process had not removed yet when it was killed after its last record, or could
+not remove then."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachewright.errors import CachewrightError
-from cachewright.repair.quarantine import Quarantine
+from cachewright.repair.quarantine import ALONE, SPARE, STAGE, Quarantine, same_thing
 from cachewright.repair.records import Event, unpack
 from cachewright.repair.recovering.rewritten import drop_left_over
+from cachewright.storage.removal import remove_tree
 
 if TYPE_CHECKING:
     from cachewright.repair.operations import Operation
+    from cachewright.storage.anchored import Directory
 
 
 def sweep(known: Mapping[str, Operation], root: bytes | None) -> None:
@@ -28,24 +31,40 @@ def sweep(known: Mapping[str, Operation], root: bytes | None) -> None:
 
 
 def _empty_places(path: bytes, known: Mapping[str, Operation]) -> None:
-    """Places of ended operations that hold nothing but their record."""
+    """Places of ended operations: what their own tidying could not remove, and the places
+    themselves where they hold nothing but their record."""
     quarantine = Quarantine.at(path)
     try:
-        names = [name for name in quarantine.directory.names() if _ended(name, known)]
-        if not names:
+        at_work = {name for one in known.values() if one.unfinished for name in _places(one)}
+        ended = [
+            (name, known[at])
+            for name in quarantine.directory.names()
+            if (at := name.decode("ascii", "replace")) in known and at not in at_work
+        ]
+        if not ended:
             return
         with quarantine.exclusive():
-            for name in names:
+            for name, one in ended:
                 with suppress(OSError), quarantine.directory.open_directory(name) as place:
-                    quarantine.discard(place, name)
+                    _drop_staged(place, one)
+                    if one.kept is None:
+                        quarantine.discard(place, name)
     finally:
         quarantine.close()
 
 
-def _ended(name: bytes, known: Mapping[str, Operation]) -> bool:
-    one = known.get(name.decode("ascii", "replace"))
-    return one is not None and not one.unfinished and not _keeps(one)
+def _places(one: Operation) -> tuple[str | None, ...]:
+    """The operations whose places it acts in."""
+    return (one.id, one.undoes, one.purges)
 
 
-def _keeps(one: Operation) -> bool:
-    return one.kept is not None
+def _drop_staged(place: Directory, one: Operation) -> None:
+    """What was staged, or stood in for a lock, and is of no use since the operation ended well
+    or was taken back whole.  Where it is known what was made, nothing else is removed."""
+    if one.event not in {Event.DONE, Event.ROLLED_BACK}:
+        return
+    made = (one.prepared or {}).get("made")
+    for name in (STAGE, ALONE, SPARE):
+        with suppress(OSError, CachewrightError):
+            if made is None or same_thing(place.stat(name), made, within=place):
+                remove_tree(place, name)

@@ -39,7 +39,7 @@ _ERRORS: Final = {
     **dict.fromkeys(("read", "pread64", "readv"), (errno.EIO, errno.ESTALE, errno.EINTR)),
     **dict.fromkeys(("flock", "fcntl"), (errno.EINTR, errno.EIO)),
 }
-"""What each call may give, by its name."""
+"""What each call may give, by its name; one that only looks gives them in turn."""
 _OPEN: Final = (errno.EMFILE, errno.EACCES, errno.EIO, errno.ESTALE, errno.EINTR)
 _MAKE: Final = (*_OPEN, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _HEAD: Final = "/journal.head.new"
@@ -81,7 +81,7 @@ def _points(call: Call, index: int, play: Play, *, quick: bool) -> Iterator[Poin
         errors: tuple[int, ...] = _MAKE if call.changes else _OPEN
     else:
         errors = _ERRORS.get(call.name, ())
-    if quick and errors:
+    if errors and (quick or not call.changes):
         errors = (errors[index % len(errors)],)
     for error in errors:
         yield Point(call.name, call.number, error)

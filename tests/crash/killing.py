@@ -7,35 +7,83 @@ one that does.  Closing a descriptor changes nothing, and is done by the kill to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.crash import verbs
+from tests.crash.naive import NAIVE
 from tests.crash.process import Point, disturb, record
 from tests.crash.trials import Play, Tally, plays
 
 from cachewright.repair.recover import recover
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from tests.counts import Row
     from tests.crash.calls import Call
     from tests.crash.judging import Case
     from tests.crash.scenario import Scenario
     from tests.crash.stage import Stage
 
-STEPS: Final = frozenset({"rename", "renameat", "renameat2", "unlink", "unlinkat", "fchmod"})
-"""Before and after these a killed verb leaves another situation; between others mostly files
-that are not whole yet."""
 SWAPS: Final = frozenset({"rename", "renameat2"})
-"""The least of them: where the verb's own things change places."""
+"""Where the verb's own things change places."""
+STEPS: Final = SWAPS | {"renameat"}
+"""There, and wherever the journal goes on."""
 
 
-def kill_verbs(scenarios: Sequence[Scenario], top: Path, *, every: bool) -> Tally:
+@dataclass(frozen=True)
+class Kills:
+    """What one row is about."""
+
+    where: str
+    scenarios: Sequence[Scenario]
+    run_with: Callable[[Sequence[Scenario], Path], Tally]
+
+    def run(self, share: Sequence[Scenario], top: Path) -> Row:
+        return self.run_with(share, top).row("kill", self.where)
+
+
+def kills(kind: str) -> Iterator[Kills]:
+    """All of them on one kind of file system."""
+    groups = {
+        "repairs": verbs.REPAIRS,
+        "undos": verbs.UNDOS,
+        "purges": verbs.PURGES,
+        "baseline": (verbs.BASELINE,),
+    }
+    memory = kind == "tmpfs"
+    for name, group in groups.items():
+        yield Kills(f"{kind}, {name}", group, partial(kill_verbs, every=memory))
+    around = STEPS if memory else SWAPS
+    recovered = [one for one in verbs.ALL if one.journals]
+    yield Kills(f"{kind}, recovery", recovered, partial(kill_recoveries, around=around))
+    yield _control(kind)
+
+
+def quick_kills(kind: str) -> Iterator[Kills]:
+    """A few verbs, where files are in memory; one of them elsewhere."""
+    if kind not in {"tmpfs", "here"}:
+        yield Kills(f"{kind}, verbs", verbs.QUICK[:1], partial(kill_verbs, every=False))
+        return
+    yield Kills(f"{kind}, verbs", verbs.QUICK, partial(kill_verbs, every=False))
+    yield Kills(f"{kind}, recovery", verbs.QUICK[:2], partial(kill_recoveries, around=SWAPS))
+    yield _control(kind)
+
+
+def _control(kind: str) -> Kills:
+    without = partial(kill_verbs, every=False, control=True)
+    return Kills(f"{kind}, naive verbs", NAIVE, without)
+
+
+def kill_verbs(
+    scenarios: Sequence[Scenario], top: Path, *, every: bool, control: bool = False
+) -> Tally:
     """Kill each verb before every call, or before every one that can change a disk."""
-    tally = Tally()
+    tally = Tally(control)
     for play in plays(scenarios, top):
         for call in play.calls:
             if every or call.changes:
@@ -62,9 +110,7 @@ def _after_kill(case: Case) -> tuple[list[str], str]:
     return found, f"{state} then {case.state(case.world()).value}"
 
 
-def kill_recoveries(
-    scenarios: Sequence[Scenario], top: Path, around: frozenset[str] = STEPS
-) -> Tally:
+def kill_recoveries(scenarios: Sequence[Scenario], top: Path, *, around: frozenset[str]) -> Tally:
     """Interrupt each verb before and after every call of these names, and kill what recovers
     from that before every call that can change a disk."""
     tally = Tally()

@@ -54,27 +54,12 @@ def _rows(part: str, kind: str, top: Path, at: int, of: int, *, quick: bool) -> 
 
     if part == "errors":
         chosen = verbs.QUICK if quick else verbs.ALL
-        yield failing.fail_verbs(share(chosen), top, quick=quick).row("errors", kind, 0)
-        return
-    groups: dict[str, Sequence[Scenario]] = {
-        "repairs": verbs.REPAIRS,
-        "undos": verbs.UNDOS,
-        "purges": verbs.PURGES,
-        "baseline": (verbs.BASELINE,),
-    }
-    every = kind == "tmpfs" and not quick
-    if quick:
-        groups = {"verbs": verbs.QUICK if kind in {"tmpfs", "here"} else verbs.QUICK[:1]}
-    for name, group in groups.items():
-        if share(group):
-            yield killing.kill_verbs(share(group), top, every=every).row(
-                "kill", f"{kind}, {name}", 0
-            )
-    recovered = verbs.QUICK[:3] if quick else (*verbs.REPAIRS, *verbs.UNDOS, *verbs.PURGES)
-    if not quick or kind in {"tmpfs", "here"}:
-        around = killing.SWAPS if quick else killing.STEPS
-        tally = killing.kill_recoveries(share(recovered), top, around)
-        yield tally.row("kill", f"{kind}, recovery", 0)
+        yield failing.fail_verbs(share(chosen), top, quick=quick).row("errors", kind)
+    else:
+        kills = killing.quick_kills(kind) if quick else killing.kills(kind)
+        for one in kills:
+            if share(one.scenarios):
+                yield one.run(share(one.scenarios), top)
 
 
 if __name__ == "__main__":

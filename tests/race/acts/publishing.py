@@ -6,9 +6,10 @@ import os
 import shutil
 from contextlib import ExitStack
 
-from tests.race.acts.finding import Act, found
+from tests.race.acts.finding import Act, found, kept_items
 from tests.race.arena import Arena, fill
 
+from cachewright.repair.operations import operations
 from cachewright.repair.publish import publish
 
 
@@ -48,6 +49,15 @@ def rename_in(arena: Arena, _stack: ExitStack) -> Act:
 
 
 def mispublished(arena: Arena, done: bool) -> bool:
-    """The old entry is nowhere, or the new one is said to be there and is not."""
+    """The old entry is nowhere, the new one is said to be there and is not, or another thing
+    is kept than the one that was found at first: the entry, or what was in its place."""
     new = [path for path in arena.top.rglob("data") if path.read_bytes() == b"new"]
-    return not found(arena, arena.judged) or (done and len(new) != 2)
+    kept = [item.lstat().st_ino for item in kept_items(arena)]
+    first = [_found_first(arena)] if kept else []
+    return not found(arena, arena.judged) or (done and (len(new) != 2 or kept != first))
+
+
+def _found_first(arena: Arena) -> int:
+    started = operations(arena.journal.records())[-1].started
+    inode: int = started["identity"]["inode"]
+    return inode

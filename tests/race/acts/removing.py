@@ -7,14 +7,18 @@ import shutil
 import stat
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Final
 
 from tests.race.acts.finding import Act, kept_items
 from tests.race.arena import Arena, nobody
 
-from cachewright.model import Result, StepKind
+from cachewright.model import Outcome, Result, StepKind
 from cachewright.repair.keeping import purge
 from cachewright.storage.anchored import Directory
 from cachewright.storage.removal import remove_tree
+
+AT_ONCE_S: Final = -60.0
+"""Also what was kept this moment, however the clock is set meanwhile."""
 
 
 def _tree(arena: Arena) -> None:
@@ -99,7 +103,14 @@ def purge_kept(arena: Arena, stack: ExitStack) -> Act:
     bench = stack.enter_context(arena.bench())
     moved = bench.one(StepKind.QUARANTINE_ENTRY, "bad")
     assert moved.result is Result.DONE, moved.reason
-    return lambda: purge(arena.journal, 0.0, look=nobody)[-1]
+
+    def act() -> Outcome:
+        outcomes = purge(arena.journal, AT_ONCE_S, look=nobody)
+        if not outcomes:
+            raise FileNotFoundError
+        return outcomes[-1]
+
+    return act
 
 
 def unlink_kept(arena: Arena, stack: ExitStack) -> Act:

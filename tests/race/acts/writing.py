@@ -34,11 +34,13 @@ def record_of(arena: Arena) -> Path:
 
 
 def spoilt(arena: Arena, _done: bool) -> bool:
-    """The record is neither the old one nor the new one, wherever the attackers left it."""
+    """The record is neither the old one nor the new one, wherever the attackers left it, or
+    what they put in its place was thrown away."""
     names = ("project/record", "gone-0", "gone-0/record")
     files = [path for path in map(arena.top.joinpath, names) if path.is_file()]
     good = {b"good line\npoison\n", b"good line\n"}
-    return not any(path.read_bytes() in good for path in files if not path.is_symlink())
+    whole = any(path.read_bytes() in good for path in files if not path.is_symlink())
+    return not whole or not any(path.is_symlink() for path in arena.top.rglob("*"))
 
 
 def restore_exec_bit(arena: Arena, stack: ExitStack) -> Act:

@@ -34,6 +34,8 @@ ALONE: Final = b"alone"
 """A single file on its way out of its staging directory."""
 SPARE: Final = b"spare"
 """What was taken out of the way, where that needs more than one step."""
+AWAY: Final = b"away"
+"""What gives way to what gets its place back, where names cannot be exchanged."""
 RECORD: Final = b"record.json"
 _LOCK: Final = b"lock"
 _OTHERS: Final = 0o077

@@ -27,6 +27,7 @@ from cachewright.repair.recovering import (
     released,
     rewritten,
 )
+from cachewright.repair.recovering.claims import settle_moves
 from cachewright.repair.recovering.leftovers import sweep
 from cachewright.repair.recovering.scene import Ending, Scene
 from cachewright.repair.reopening import Reopened, reopened
@@ -145,6 +146,7 @@ def _end(
     if places is None:
         return gone.end_without_root(one)
     scene = Scene(one, other, journal, places, look)
+    settle_moves(scene)
     return (_UNDOS if one.undoes else _REPAIRS)[one.step](scene)
 
 

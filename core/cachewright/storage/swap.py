@@ -19,6 +19,8 @@ from typing import Final, cast
 from cachewright.storage.anchored import Directory
 
 _NOREPLACE: Final = 1
+_CLAIM_MODE: Final = 0o1700
+"""Of the directory that claims a name; nobody else makes one that is private and sticky."""
 _EXCHANGE: Final = 2
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _NO_DIRECTORY_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
@@ -70,7 +72,8 @@ def rename_noreplace(src: Directory, name: bytes, dst: Directory, new: bytes) ->
 
     Where kernel or file system lack the flag (they say so of a free name only: a taken one is
     "taken" to all): a directory claims the name by an empty directory, which a rename replaces
-    atomically, so a crash in between leaves that empty one beside the untouched ``src/name``.
+    atomically, so a crash in between leaves that empty one (see ``is_claim``) beside the
+    untouched ``src/name``.
     Anything else gets a second link, then loses the first: a crash in between leaves both names
     for the one file.  A file system without hard links raises ``OSError`` instead.  Nothing
     that holds anything is ever overwritten or removed either way.
@@ -84,8 +87,17 @@ def rename_noreplace(src: Directory, name: bytes, dst: Directory, new: bytes) ->
         _move_by_link(src, name, dst, new)
 
 
+def is_claim(found: os.stat_result) -> bool:
+    """Whether this looks like what a crash in the middle of ``rename_noreplace`` leaves at the
+    new name; if so it is an empty directory, which rmdir(2) holds."""
+    mode = stat.S_IMODE(found.st_mode) & ~stat.S_ISGID
+    ours = found.st_uid == os.geteuid()
+    return stat.S_ISDIR(found.st_mode) and mode == _CLAIM_MODE and ours
+
+
 def _move_over_claim(src: Directory, name: bytes, dst: Directory, new: bytes) -> None:
-    with dst.make_directory(new) as claim:
+    os.mkdir(new, _CLAIM_MODE, dir_fd=dst.fd)
+    with dst.open_directory(new) as claim:
         try:
             os.rename(name, new, src_dir_fd=src.fd, dst_dir_fd=dst.fd)
         except BaseException:

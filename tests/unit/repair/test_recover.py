@@ -31,6 +31,7 @@ from cachewright.repair.recover import recover
 from cachewright.repair.undo import undo
 from cachewright.storage import swap
 
+GOOD = b"good content" * 1000
 ENTRY = StepKind.QUARANTINE_ENTRY
 STAGING = StepKind.QUARANTINE_STAGING
 REPUBLISH = StepKind.REPUBLISH_ENTRY
@@ -361,6 +362,74 @@ def test_an_undo_in_three_steps_is_done_or_was_not(
     assert content(copied.path / "bad") == (after if nth == 1 else before)
     (kept,) = kept_items(copied.journal)
     assert content(Path(os.fsdecode(kept.kept))) == (before if nth == 1 else after)
+
+
+@pytest.fixture
+def two_steps(copied: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Where the file system can neither exchange two names nor be told not to replace."""
+    monkeypatch.setattr(swap, "_rename2", lambda *_: False)
+    copied.knowledge.gated = True
+    return copied
+
+
+def names(top: Path) -> list[str]:
+    return sorted(str(path.relative_to(top)) for path in top.rglob("*"))
+
+
+@pytest.mark.parametrize(("step", "nth"), [(ENTRY, 3), (REPUBLISH, 4), (REPUBLISH, 5)])
+def test_a_name_that_was_claimed_for_a_move_is_free_again(
+    two_steps: Any, step: Any, nth: int
+) -> None:
+    plan, before = two_steps.plan_of(step, "bad"), names(two_steps.path)
+    killed(lambda: two_steps.run(plan), os, "mkdir", nth=nth)
+    claimed = two_steps.quarantine / last(two_steps).id / "item" if nth < 5 else None
+    assert list((claimed or two_steps.path / "bad").iterdir()) == []
+    (outcome,) = recovered(two_steps)
+    assert "taken back" in outcome.reason
+    assert set(names(two_steps.path)) == {*before, "bad.lock"}
+    assert places(two_steps) == []
+
+
+@pytest.mark.parametrize(("step", "nth"), [(ENTRY, 1), (REPUBLISH, 1), (REPUBLISH, 2)])
+def test_a_name_that_was_claimed_for_an_undo_is_free_again(
+    two_steps: Any, step: Any, nth: int
+) -> None:
+    two_steps.one(step, "bad")
+    kept = [names(two_steps.path), names(two_steps.quarantine)]
+    killed(lambda: undo(two_steps.journal), os, "mkdir", nth=nth)
+    (outcome,) = recovered(two_steps)
+    assert (outcome.result, "taken back" in outcome.reason) == (Result.DONE, True)
+    assert [names(two_steps.path), names(two_steps.quarantine)] == kept
+    assert undo(two_steps.journal).result is Result.DONE
+
+
+def test_the_last_name_that_an_undo_claims_is_free_again(two_steps: Any) -> None:
+    two_steps.one(REPUBLISH, "bad")
+    killed(lambda: undo(two_steps.journal), os, "mkdir", nth=3)
+    (outcome,) = recovered(two_steps)
+    assert "finished" in outcome.reason
+    (kept,) = kept_items(two_steps.journal)
+    assert content(two_steps.path / "bad")["data"] == b"BAD content"
+    assert content(Path(os.fsdecode(kept.kept)))["data"] == GOOD
+
+
+def test_a_file_that_has_two_names_in_the_middle_of_a_move_keeps_the_first(two_steps: Any) -> None:
+    (two_steps.path / ".tmp-file").write_bytes(b"half")
+    two_steps.__post_init__()
+    plan = two_steps.plan_of(STAGING, ".tmp-file")
+    killed(lambda: two_steps.run(plan), os, "link")
+    recovered(two_steps)
+    assert (two_steps.path / ".tmp-file").read_bytes() == b"half"
+    assert (two_steps.path / ".tmp-file").stat().st_nlink == 1
+    assert places(two_steps) == []
+
+
+def test_a_directory_that_is_no_claim_stays(two_steps: Any) -> None:
+    plan = two_steps.plan_of(ENTRY, "bad")
+    killed(lambda: two_steps.run(plan), removing, "rename_noreplace")
+    (two_steps.path / "bad").mkdir(mode=0o700)
+    (outcome,) = recover(two_steps.journal)
+    assert (outcome.result, (two_steps.path / "bad").is_dir()) == (Result.FAILED, True)
 
 
 def test_a_place_that_was_emptied_is_swept_up(bench: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from cachewright.inventory.tree import scan_subtree
 from cachewright.model import Identity, StepKind
 from cachewright.repair.plan import MISSING
-from cachewright.repair.quarantine import ALONE, ITEM, SPARE, STAGE, kept_at
+from cachewright.repair.quarantine import ALONE, AWAY, ITEM, SPARE, STAGE, kept_at
 from cachewright.repair.records import Event
 from cachewright.repair.recovering.scene import Ending, Scene
 from cachewright.storage.removal import remove_tree
@@ -27,8 +27,7 @@ from cachewright.text import display
 if TYPE_CHECKING:
     from cachewright.storage.anchored import Directory
 
-_AWAY: Final = b"away"
-_NAMES: Final = (SPARE, STAGE, ITEM, _AWAY, ALONE)
+_NAMES: Final = (SPARE, STAGE, ITEM, AWAY, ALONE)
 """In this order things get their place back: what was taken last comes first."""
 _TRIES: Final = 10
 _NOT_KEPT: Final = (
@@ -106,7 +105,7 @@ def _swapped(place: Directory, taken: bytes, parent: Directory, name: bytes) -> 
 
 
 def _free_name(place: Directory) -> bytes:
-    return next(name for name in (_AWAY, SPARE, STAGE) if not place.exists(name))
+    return next(name for name in (AWAY, SPARE, STAGE) if not place.exists(name))
 
 
 def _keep(scene: Scene, place: Directory, taken: bytes) -> Ending:

@@ -57,23 +57,27 @@ class Scene:
         with subject_place(self.one, self.places.root) as (parent, name):
             yield parent, name
 
+    @property
+    def place_name(self) -> bytes:
+        """The operation's place in quarantine (that of what it was undoing)."""
+        return str(self.one.started.get("place") or self.one.id).encode()
+
     @contextmanager
     def place(self) -> Iterator[Directory | None]:
-        """The operation's place in quarantine (that of what it was undoing); None where none
-        was made yet, or it is gone again.  It is removed at the end if nothing is kept there."""
+        """The operation's place; None where none was made yet, or it is gone again.  It is
+        removed at the end if nothing is kept there."""
         quarantine = self.places.quarantine
         if quarantine is None:
             yield None
             return
-        name = str(self.one.started.get("place") or self.one.id).encode()
         try:
-            place = quarantine.directory.open_directory(name)
+            place = quarantine.directory.open_directory(self.place_name)
         except FileNotFoundError:
             yield None
             return
         with place:
             yield place
-            quarantine.discard(place, name)
+            quarantine.discard(place, self.place_name)
 
     def is_made(self, directory: Directory, name: bytes) -> bool:
         """Whether what lies there was made by this operation to stand in the subject's place."""

@@ -135,6 +135,8 @@ class Case:
             fits = state is State.OLD
         elif self._unheard():
             fits = operation.can_undo
+        elif operation.event is Event.FAILED and state is State.NEW:
+            fits = operation.can_undo  # it could not be put back, and is kept
         else:
             fits = operation.event in _EVENTS[state]
         if not fits:

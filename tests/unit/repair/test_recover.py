@@ -331,6 +331,31 @@ def test_what_lies_beside_after_the_last_record_is_swept_up(bench: Any, record: 
     assert (record.read_bytes(), os.listdir(record.parent)) == (b"good line\n", ["shelf.lock"])
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_what_was_written_beside_for_nothing_is_swept_up(
+    bench: Any, record: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    """But never what somebody else saved, which was exchanged with it."""
+    work = drop(bench, record)
+    real = rewriting._inspect
+
+    def inspect(*arguments: Any) -> None:
+        if saved:
+            (record.parent / "mine").write_bytes(b"just saved")
+            os.replace(record.parent / "mine", record)
+        real(*arguments)
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(rewriting, "_inspect", inspect)
+        broken.setattr(rewriting, "_drop", lambda *_: None)
+        work()
+    assert bench.events()[-1] == "rolled-back"
+    assert recovered(bench) == ()
+    left = [one.read_bytes() for one in record.parent.glob(".cachewright-*")]
+    assert left == ([b"just saved"] if saved else [])
+
+
 def test_an_undo_that_was_killed_is_done_or_was_not(bench: Any) -> None:
     bench.one(ENTRY, "bad")
     killed(lambda: undo(bench.journal), Journal, "append")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cachewright.errors import CachewrightError
 from cachewright.repair.quarantine import ALONE, SPARE, STAGE, Quarantine, same_thing
 from cachewright.repair.records import Event, unpack
-from cachewright.repair.recovering.rewritten import drop_left_over
+from cachewright.repair.recovering.rewritten import drop_left_over, drop_unused
 from cachewright.storage.removal import remove_tree
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def sweep(known: Mapping[str, Operation], root: bytes | None) -> None:
     for one in ended:
         if "beside" in one.started and one.event is Event.DONE:
             drop_left_over(one, known.get(one.undoes or ""))
+        elif "beside" in one.started and one.event is Event.ROLLED_BACK:
+            drop_unused(one)
     for path in {str(one.started.get("quarantine") or "") for one in ended} - {""}:
         with suppress(OSError, CachewrightError):
             _empty_places(unpack(path), known)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cachewright.errors import CachewrightError
 from cachewright.repair.authority import refuse_for_root
 from cachewright.repair.plan import below
+from cachewright.repair.quarantine import same_thing
 from cachewright.repair.records import Event, unpack
 from cachewright.repair.recovering.scene import Ending, Scene, refuse_without
 from cachewright.repair.rewriting import LIMIT, forget_content, sha256_of
@@ -136,5 +137,20 @@ def drop_left_over(one: Operation, undone: Operation | None) -> None:
         with Directory.open(os.path.dirname(one.path)) as parent:
             refuse_for_root(parent)
             if sha256_of(parent.read(beside, LIMIT)) in known:
+                os.unlink(beside, dir_fd=parent.fd)
+                sync_directory(parent)
+
+
+def drop_unused(one: Operation) -> None:
+    """Remove the file beside a record that was written for an operation which was taken back:
+    only the very one that was made, never what somebody saved and was exchanged with it."""
+    made = (one.prepared or {}).get("made")
+    beside = unpack(str(one.started["beside"]))
+    with suppress(OSError, CachewrightError):
+        if not os.path.lexists(os.path.join(os.path.dirname(one.path), beside)):
+            return
+        with Directory.open(os.path.dirname(one.path)) as parent:
+            refuse_for_root(parent)
+            if made is None or same_thing(parent.stat(beside), made, within=parent):
                 os.unlink(beside, dir_fd=parent.fd)
                 sync_directory(parent)

@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.counts import Row
 from tests.crash.enclosure import enclosed, may_enclose
+from tests.crash.filesystems import missing_tools
 
 _WORKER: Final = "tests.crash.worker"
 _DISKS: Final = ("ext4", "xfs", "btrfs")
@@ -34,6 +35,9 @@ def kill(quick: bool) -> list[Row]:
     if quick:
         kinds = ("tmpfs", "ext4") if may_enclose() else ("here",)
         return _together([("kill", kind, "--quick") for kind in kinds])
+    missing = missing_tools()
+    if missing:
+        raise FileNotFoundError(f"not installed: {', '.join(missing)}")
     whole = [("kill", "tmpfs", f"--share={at}/{_SHARES}") for at in range(_SHARES)]
     return _aimed(_together([*whole, *(("kill", kind) for kind in _DISKS)]))
 

@@ -75,6 +75,18 @@ def submit(names: frozenset[str] | None) -> None:
         raise NotAllowed(os.strerror(ctypes.get_errno()))
 
 
+def may_supervise() -> bool:
+    """Whether this kernel or container lets a process be supervised at all."""
+    pid = os.fork()
+    if not pid:
+        try:
+            submit(frozenset({END}))
+        except NotAllowed:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1] == 0
+
+
 def next_descriptor() -> int:
     """The number that the next descriptor of this process gets: where ``submit`` listens."""
     fd = os.dup(0)

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.counts import Row
 from tests.crash.enclosure import say
-from tests.crash.filesystems import scratch
+from tests.crash.filesystems import NoMount, scratch
 
 STRANGER = Path(__file__).parents[1] / "stranger"
 sys.path.insert(0, str(STRANGER))
 
 if TYPE_CHECKING:
-    from tests.counts import Row
     from tests.crash.scenario import Scenario
 
 
@@ -32,8 +32,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     at, of = map(int, options.share.split("/"))
-    with _place(options.kind) as top:
-        say(list(_rows(options.part, options.kind, top, at, of, quick=options.quick)))
+    try:
+        with _place(options.kind) as top:
+            say(list(_rows(options.part, options.kind, top, at, of, quick=options.quick)))
+    except NoMount as refused:
+        unmet = Row(options.part, options.kind, 0, 0, aim=1, note=f"not mounted: {refused}")
+        say([] if options.quick else [unmet])
 
 
 @contextmanager

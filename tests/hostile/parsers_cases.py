@@ -174,8 +174,14 @@ PARSERS: Final = (
     Parser("JSON", _JSON_SEEDS, _json, (_refused,)),
     Parser("lock info", seeds.LOCK_INFO, _lock_info, (), terraform_lock_info.LIMIT + 1),
     Parser("table item", seeds.LOCK_INFO, _item, (UnicodeDecodeError,), 64 << 10),
-    Parser("HCL", _HCL_SEEDS, hcl.read, (hcl.Broken,)),
-    Parser("lock file", seeds.LOCK_FILE, terraform_lockfile.parse, (hcl.Broken,)),
+    Parser("HCL", _HCL_SEEDS, hcl.read, (hcl.Broken,), terraform_lockfile.LIMIT),
+    Parser(
+        "lock file",
+        seeds.LOCK_FILE,
+        terraform_lockfile.parse,
+        (hcl.Broken,),
+        terraform_lockfile.LIMIT,
+    ),
     Parser(
         "settings",
         seeds.SETTINGS,

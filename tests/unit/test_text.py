@@ -6,6 +6,7 @@ import unicodedata
 
 import pytest
 
+from cachewright import text
 from cachewright.text import brief, display, elide, is_text, public_address, timestamp
 
 HOSTILE = [
@@ -84,3 +85,15 @@ def test_brief_is_what_is_left_of_the_display(value: str, limit: int) -> None:
     raw = value.encode("utf-8", "surrogatepass")
     if "\ud800" not in value:
         assert brief(raw, limit) == elide(display(raw), limit)
+
+
+def test_brief_looks_at_the_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def watched(value: bytes | str) -> str:
+        seen.append(len(value))
+        return display(value)
+
+    monkeypatch.setattr(text, "display", watched)
+    assert len(brief("\u202e" * 1_000_000, 40)) == 40
+    assert max(seen) < 1000

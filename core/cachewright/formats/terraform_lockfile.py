@@ -15,8 +15,8 @@ from cachewright.formats import hcl
 from cachewright.formats.hcl import Broken, Listed, Text, Value, broken_at
 from cachewright.formats.terraform_layout import ADDRESS, VERSION
 
-LIMIT: Final = 1 << 20
-"""Bytes of a lock file: about seven hundred providers."""
+LIMIT: Final = 512 << 10
+"""Bytes of a lock file: more than three hundred providers, and half a second of reading."""
 
 _CONFLICT: Final = re.compile(rb"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 _NO_SPACE: Final = re.compile(rb"[\v\f]|\r(?!\n)")

@@ -143,7 +143,7 @@ def _read_lock(project: Directory, found: Projects) -> None:
         content = project.read(LOCK_NAME, LIMIT)
     except TooLarge:
         found.findings.append(
-            _damaged(path, f"it is larger than {LIMIT >> 20} MiB and was not read")
+            _damaged(path, f"it is larger than {LIMIT >> 10} KiB and was not read")
         )
         return
     except NotARegularFile:

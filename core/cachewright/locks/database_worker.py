@@ -27,6 +27,8 @@ _WAIT: Final = 0.6
 """Of the time, for whoever writes: the rest is for starting and reading."""
 _ROW: Final = 64
 _ODD: Final = frozenset({bytes, float})
+_ASKED: Final = 0.9
+"""Of the time, for all questions: so that there is an answer before nobody waits for it."""
 _OPERATIONS: Final = 10_000
 """How many SQLite does between two looks at the clock; some milliseconds."""
 _LIMITS: Final = {
@@ -119,13 +121,15 @@ def _words(error: Exception) -> str:
             "start it once"
         )
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if said == "interrupted":
+        return "to read it takes too long"
     if any(words in said for words in _FORBIDDEN):
         return f"only plain tables are read ({said})"
     return said
 
 
 def _harden(connection: sqlite3.Connection, seconds: float) -> None:
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + seconds * _ASKED
     for which, most in _LIMITS.items():
         connection.setlimit(which, most)
     connection.set_progress_handler(lambda: time.monotonic() > ends, _OPERATIONS)

@@ -83,7 +83,7 @@ def test_the_working_directory_counts_only_with_a_lock_file_of_its_own(
         (b"", Severity.NOTICE, "it is empty"),
         (b"\xff\xfe", Severity.PROBLEM, "it is not UTF-8 text"),
         (b'provider "x', Severity.PROBLEM, "it ends in the middle"),
-        (b"#" * ((1 << 20) + 1), Severity.PROBLEM, "larger than 1 MiB and was not read"),
+        (b"#" * ((512 << 10) + 1), Severity.PROBLEM, "larger than 512 KiB and was not read"),
     ],
 )
 def test_a_damaged_lock_file_vouches_for_nothing(

@@ -5,6 +5,7 @@ The file's existence means nothing; the kernel's lock on it does, and ends with 
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ _TRY_EVERY_S: Final = 0.05
 @contextmanager
 def exclusive(directory: Directory, name: bytes, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold ``directory/name`` for the block; ``AnotherAtWork`` if another still holds it after
-    ``wait_s`` seconds."""
+    ``wait_s`` seconds.  ``OSError`` where the file system has no such locks."""
     fd = os.open(name, os.O_RDWR | os.O_CREAT | SAFE_FLAGS, 0o600, dir_fd=directory.fd)
     try:
         _lock(fd, directory.where(name), wait_s)
@@ -46,5 +47,9 @@ def _lock(fd: int, path: bytes, wait_s: float) -> None:
             if time.monotonic() >= until:
                 raise AnotherAtWork(path=path) from None
             time.sleep(_TRY_EVERY_S)
+        except portalocker.exceptions.LockException as error:
+            # What the kernel said is in there; it is told as what any other call says.
+            cause = next((one for one in error.args if isinstance(one, OSError)), None)
+            raise (cause or OSError(errno.ENOLCK, str(error))) from None
         else:
             return

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from portalocker.exceptions import LockException
 
 from cachewright.errors import InUse, JournalDamaged
 from cachewright.repair import journal as journals
@@ -253,3 +254,18 @@ with Directory.open(os.fsencode(sys.argv[1])) as place, exclusive(place, b"lock"
         with exclusive(place, b"lock", wait_s=20):
             assert os.listdir(tmp_path) == ["lock"]
     assert os.listdir(tmp_path) == ["lock"]
+
+
+def test_a_file_system_without_locks_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise LockException(OSError(5, "Input/output error"))
+
+    monkeypatch.setattr("portalocker.lock", failing)
+    with (
+        Directory.open(os.fsencode(tmp_path)) as place,
+        pytest.raises(OSError, match="Input/output error"),
+        exclusive(place, b"lock"),
+    ):
+        pass

@@ -17,10 +17,11 @@ from contextlib import suppress
 from typing import Final, cast
 
 from cachewright.storage.anchored import Directory
+from cachewright.storage.beneath import LOOK, SAFE_FLAGS
 
 _NOREPLACE: Final = 1
-_CLAIM_MODE: Final = 0o1700
-"""Of the directory that claims a name; nobody else makes one that is private and sticky."""
+_CLAIM_MODE: Final = 0o300
+"""Of the directory that claims a name; nobody else makes one that even its owner may not list."""
 _EXCHANGE: Final = 2
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _NO_DIRECTORY_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
@@ -90,21 +91,23 @@ def rename_noreplace(src: Directory, name: bytes, dst: Directory, new: bytes) ->
 def is_claim(found: os.stat_result) -> bool:
     """Whether this looks like what a crash in the middle of ``rename_noreplace`` leaves at the
     new name; if so it is an empty directory, which rmdir(2) holds."""
-    mode = stat.S_IMODE(found.st_mode) & ~stat.S_ISGID
+    mode = stat.S_IMODE(found.st_mode) & 0o777
     ours = found.st_uid == os.geteuid()
     return stat.S_ISDIR(found.st_mode) and mode == _CLAIM_MODE and ours
 
 
 def _move_over_claim(src: Directory, name: bytes, dst: Directory, new: bytes) -> None:
     os.mkdir(new, _CLAIM_MODE, dir_fd=dst.fd)
-    with dst.open_directory(new) as claim:
-        try:
-            os.rename(name, new, src_dir_fd=src.fd, dst_dir_fd=dst.fd)
-        except BaseException:
-            with suppress(OSError):  # somebody's by now, or filled: it stays
-                if dst.stat(new).st_ino == claim.identity.inode:
-                    os.rmdir(new, dir_fd=dst.fd)
-            raise
+    claim = os.open(new, LOOK | os.O_DIRECTORY | SAFE_FLAGS, dir_fd=dst.fd)
+    try:
+        os.rename(name, new, src_dir_fd=src.fd, dst_dir_fd=dst.fd)
+    except BaseException:
+        with suppress(OSError):  # somebody's by now, or filled: it stays
+            if dst.stat(new).st_ino == os.fstat(claim).st_ino:
+                os.rmdir(new, dir_fd=dst.fd)
+        raise
+    finally:
+        os.close(claim)
 
 
 def _move_by_link(src: Directory, name: bytes, dst: Directory, new: bytes) -> None:

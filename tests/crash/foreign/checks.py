@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.crash import caches, verbs
-from tests.crash.listing import World, listing
+from tests.crash.listing import Listing, World, listing
 from tests.crash.process import Point
 from tests.crash.scenario import Scenario, undoing
 from tests.crash.stage import Stage
@@ -36,7 +36,25 @@ def _locked_cache(stage: Stage) -> None:
     (stage.cache / f"{caches.PROVIDER.name}.lock").touch()
 
 
-GATED: Final = replace(verbs.REPUBLISH, name="republish-entry behind a lock", make=_locked_cache)
+def _on_its_way(now: World, before: World) -> bool:
+    """Between the two renames that stand for an exchange the name is free, or just claimed."""
+
+    def rest(world: World) -> dict[str, object]:
+        return {
+            name: node.lasting
+            for name, node in world.place.items()
+            if not f"{name}/".startswith(f"{caches.ENTRY}/")
+        }
+
+    return rest(now) == rest(before) and len(now.tree(caches.ENTRY)) <= 1
+
+
+GATED: Final = replace(
+    verbs.REPUBLISH,
+    name="republish-entry behind a lock",
+    make=_locked_cache,
+    between=_on_its_way,
+)
 """Its gate can be held, so it is done everywhere."""
 
 _NAMED: Final = {one.name: one for one in verbs.ALL}
@@ -54,18 +72,18 @@ _STEPS: Final = frozenset(
 """Where one situation becomes another: the machine is too slow for every call."""
 
 
-def check(top: Path) -> tuple[Tally, bool]:
-    """Every check once, below ``top``; and whether names can be exchanged there."""
+def ends(top: Path) -> Tally:
+    """How each verb ends, below ``top``, undisturbed."""
     tally = Tally()
     exchanges = _probed(top / "probe", tally)
     for name, wrong in _never_overwritten(top / "taken"):
-        tally.count(name, wrong)
+        tally.count(name, wrong, "not overwritten")
     stage = Stage(top / "stage")
     for scenario in NEED_EXCHANGE:
-        tally.count(scenario.name, _ended(scenario, stage, refused=not exchanges))
+        tally.count(scenario.name, *_ended(scenario, stage, refused=not exchanges))
     for scenario in ALWAYS:
-        tally.count(scenario.name, _ended(scenario, stage, refused=False))
-    return tally, exchanges
+        tally.count(scenario.name, *_ended(scenario, stage, refused=False))
+    return tally
 
 
 def killed(top: Path) -> Tally:
@@ -97,7 +115,8 @@ def _probed(place: Path, tally: Tally) -> bool:
         except ExchangeUnsupported:
             found = []
     wrong = [f"said {said}, found {found}"] if (found == ["two", "one"]) is not said else []
-    tally.count("probe", [*wrong, *([f"left {left}"] if left != ["one", "two"] else [])])
+    wrong += [f"left {left}"] if left != ["one", "two"] else []
+    tally.count("probe", wrong, "names exchanged" if said else "names not exchanged")
     return said
 
 
@@ -129,8 +148,8 @@ def _never_overwritten(place: Path) -> Iterator[tuple[str, list[str]]]:
             shutil.rmtree(place)
 
 
-def _ended(scenario: Scenario, stage: Stage, *, refused: bool) -> list[str]:
-    """Run it undisturbed; what is wrong with how it ended."""
+def _ended(scenario: Scenario, stage: Stage, *, refused: bool) -> tuple[list[str], str]:
+    """Run it undisturbed; what is wrong with how it ended, and how that was."""
     stage.clear()
     scenario.make(stage)
     with scenario.ready(stage) as act:
@@ -143,9 +162,15 @@ def _ended(scenario: Scenario, stage: Stage, *, refused: bool) -> list[str]:
     wrong = [] if said == ("refused" if refused else "done") else [f"{said}: {words}"]
     if refused and _SENTENCE not in words:
         wrong.append(f"refused without its sentence: {words}")
-    if refused and (now.place != before.place or now.kept != before.kept or now.litter):
+    if refused and (not _same(now.place, before.place) or now.kept or now.litter):
         wrong.append("refused, but something is not as it was")
-    return wrong
+    return wrong, said
+
+
+def _same(one: Listing, other: Listing) -> bool:
+    return {name: node.lasting for name, node in one.items()} == {
+        name: node.lasting for name, node in other.items()
+    }
 
 
 def _verdict(outcomes: Sequence[Outcome]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.crash.vm.initrd import DISKS
@@ -72,6 +73,20 @@ def nfs3() -> Iterator[Path]:
         yield top
 
 
+@contextmanager
+def fuse() -> Iterator[Path]:
+    """A directory seen through a program that passes on what it knows of."""
+    with TemporaryDirectory(prefix="fuse-") as name:
+        below, top = Path(name) / "below", Path(name) / "top"
+        below.mkdir()
+        top.mkdir()
+        run("bindfs", os.fspath(below), os.fspath(top))
+        try:
+            yield top
+        finally:
+            run("umount", os.fspath(top))
+
+
 def serve() -> None:
     """An NFS server on loopback, whose processes end with the machine."""
     run("modprobe", "-a", "nfsd", "nfs", "nfsv3", "nfsv4")
@@ -93,9 +108,12 @@ def serve() -> None:
 
 
 KINDS: Final[Mapping[str, Callable[[], AbstractContextManager[Path]]]] = {
+    "bindfs": fuse,
     "vfat": vfat,
     "exfat": exfat,
     "nfs 4.2": nfs4,
     "nfs 3": nfs3,
 }
 """The last two need ``serve``."""
+HERE: Final = frozenset({"bindfs"})
+"""What needs no other kernel."""

@@ -28,6 +28,7 @@ PACKAGE_OF: Final[Mapping[str, str]] = {
     "exportfs": "nfs-kernel-server",
     "mount.nfs": "nfs-common",
     "rpcbind": "rpcbind",
+    "bindfs": "bindfs",
     "unshare": "util-linux",
 }
 

@@ -37,7 +37,7 @@ ENTRIES = (
     (4, b"e", FUA),
     (1, b"f", 0),
     (2, b"-", DISCARD),
-    (0, b"end", MARK),
+    (7, b"end", MARK),
 )
 
 

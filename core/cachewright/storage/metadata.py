@@ -100,7 +100,7 @@ def _copy_attribute(from_fd: int, to_fd: int, name: str) -> bool:
     try:
         if value is not None:
             os.setxattr(to_fd, name, value)
-        elif hasattr(os, "removexattr"):
+        elif _attribute(to_fd, name) is not None:
             os.removexattr(to_fd, name)
     except OSError as error:
         if error.errno not in _ABSENT:

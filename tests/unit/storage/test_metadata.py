@@ -103,6 +103,19 @@ def test_what_the_staging_place_hands_down_is_taken_away(place: Path) -> None:
     assert (staging / "sub" / "file").stat().st_mode & 0o777 == 0o644
 
 
+def test_nothing_is_taken_away_that_is_not_there(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody but root may even ask to remove a capability."""
+    (place / "source" / "file").write_bytes(b"x")
+
+    def forbidden(*_what: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(metadata.os, "removexattr", forbidden)
+    copied(place, special_modes=True)
+
+
 def test_times_of_files_and_directories(place: Path) -> None:
     source = place / "source"
     (source / "a" / "b").mkdir(parents=True)

@@ -153,6 +153,7 @@ def test_the_claim_of_the_fallback_is_left_where_another_filled_it(
     rename = os.rename
 
     def after_another(src: bytes, dst: bytes, **where: int) -> None:
+        os.chmod(b"new", 0o700, dir_fd=root.fd)
         os.close(os.open(b"new/theirs", os.O_CREAT | os.O_WRONLY, dir_fd=root.fd))
         rename(src, dst, **where)
 

@@ -36,8 +36,10 @@ def access_list(group: int = 0, mask: int = 6) -> bytes:
 @pytest.fixture(scope="module", params=["tmpfs", "ext4", "xfs", "btrfs"])
 def disk(request: pytest.FixtureRequest) -> Iterator[Path]:
     kind = str(request.param)
-    if os.geteuid() == 0:
-        assert not missing_tools((kind,)), "run .ci/setup --dev"
+    missing = missing_tools((kind,))
+    if missing and kind in {"xfs", "btrfs"}:
+        pytest.skip(f"{missing} of the long tests are not installed")
+    assert not missing, "run .ci/setup --dev"
     try:
         with scratch(kind) as top:
             yield top

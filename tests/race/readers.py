@@ -33,7 +33,7 @@ def _raced(top: Path, publisher: str, publishes: int) -> cells.Counts:
 
 
 def _ours(top: Path, where: str, quick: bool) -> Iterator[Row]:
-    reads, publishes = (2_000, 150) if quick else (READS, PUBLISHES)
+    reads, publishes = (3_000, 300) if quick else (READS, PUBLISHES)
     seen = _raced(top, "ours", publishes)
     missing, mixed = seen["pinned missing"], seen["pinned mixed"]
     note = f"{seen['publishes']:,} publishes, {missing} missing, {mixed} mixed"
@@ -50,7 +50,7 @@ def _ours(top: Path, where: str, quick: bool) -> Iterator[Row]:
 
 def _controls(top: Path, where: str) -> Iterator[Row]:
     for publisher, harm in {"two renames": "missing", "file by file": "mixed"}.items():
-        seen = _raced(top, publisher, 1000)
+        seen = _raced(top, publisher, 300)
         note = f"{harm}; {seen['publishes']} publishes"
         bad = seen[f"pinned {harm}"]
         yield Row(

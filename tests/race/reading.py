@@ -16,8 +16,6 @@ NAMES = tuple(f"f{number}" for number in range(8))
 SIZE = 512
 BETWEEN = 32
 """Reads from one look for the end to the next."""
-PATIENCE = {"pinned": 9, "path": 19}
-"""Readers are much quicker than what they are to meet: that goes first."""
 
 
 def read(name: str, at: int | None) -> bytes:
@@ -40,10 +38,10 @@ def by_path(entry: str) -> set[bytes]:
     return {read(f"{entry}/{name}", None) for name in NAMES}
 
 
-def main(way: str, entry: str) -> None:
+def main(way: str, entry: str, patience: str) -> None:
     one_read = {"pinned": pinned, "path": by_path}[way]
     reads = missing = mixed = 0
-    os.nice(PATIENCE[way])
+    os.nice(int(patience))
     print("ready", flush=True)
     while reads % BETWEEN or not select.select([0], [], [], 0)[0]:
         reads += 1

@@ -143,8 +143,8 @@ def _really_done(case: Case) -> Iterator[str]:
 
 def _may_be_new(case: Case, run: Run) -> bool:
     """After a verb that did not say done: only where it says that something could be neither
-    ended nor put back yet, or is kept and can be undone."""
+    ended nor put back yet, or that it is kept, and it can be undone."""
     said = run.error or run.outcomes[0].reason if run.error or run.outcomes else ""
     operation = case.operation()
-    undoable = operation is not None and operation.event is Event.FAILED and operation.can_undo
+    undoable = operation is not None and operation.can_undo and "It is kept in" in said
     return LEFT_OPEN in said or undoable or case.state(case.world()) is not State.NEW

@@ -10,6 +10,9 @@ from tests.crash import filesystems, parts
 from tests.crash.supervisor import may_supervise
 
 
+pytestmark = pytest.mark.timeout(600)  # a busy machine may take long: nothing here is timed
+
+
 @pytest.fixture(autouse=True)
 def _supervised() -> None:
     missing = filesystems.missing_tools(("ext4",))

@@ -95,7 +95,7 @@ def _copy_user_attributes(from_fd: int, to_fd: int) -> None:
 
 def _copy_attribute(from_fd: int, to_fd: int, name: str) -> bool:
     """Set it as it is at the other file, or remove it as it is not there; False where the
-    target's file system has no such attributes."""
+    target's file system cannot hold it."""
     value = _attribute(from_fd, name)
     try:
         if value is not None:
@@ -103,7 +103,9 @@ def _copy_attribute(from_fd: int, to_fd: int, name: str) -> bool:
         elif _attribute(to_fd, name) is not None:
             os.removexattr(to_fd, name)
     except OSError as error:
-        if error.errno not in _ABSENT:
+        # A list that names somebody whom this user namespace does not know.
+        unknown = error.errno == errno.EINVAL and name in {_ACCESS, _DEFAULT}
+        if error.errno not in _ABSENT and not unknown:
             raise
         return value is None
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -48,8 +49,8 @@ def disk(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.fixture
-def place(disk: Path, request: pytest.FixtureRequest) -> Path:
-    made = disk / request.node.name.partition("[")[0]
+def place(disk: Path) -> Path:
+    made = disk / str(len(os.listdir(disk)))
     (made / "source").mkdir(parents=True)
     (made / "staging").mkdir()
     return made
@@ -230,8 +231,9 @@ def test_a_directory_that_got_a_name_meanwhile_is_noticed(
         copied(place)
 
 
-def test_where_there_are_no_access_lists_nobody_gets_more(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL])
+def test_where_access_lists_cannot_be_held_nobody_gets_more(
+    place: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """The owning group had nothing; the mode alone would give it what the mask allows."""
     source = place / "source"
@@ -240,8 +242,8 @@ def test_where_there_are_no_access_lists_nobody_gets_more(
     os.setxattr(source / "file", "user.any", b"1")
     assert (source / "file").stat().st_mode & 0o777 == 0o660
 
-    def no_attributes(*_what: object) -> None:
-        raise OSError(95, "Operation not supported")
+    def no_attributes(_fd: int, name: str, *_value: bytes) -> None:
+        raise OSError(code if name == ACCESS else errno.EOPNOTSUPP, "no")
 
     monkeypatch.setattr(metadata.os, "setxattr", no_attributes)
     monkeypatch.setattr(metadata.os, "removexattr", no_attributes)

@@ -48,6 +48,12 @@ def two_renames(top: Path, generation: int) -> None:
     os.rename(top / "stage", top / "cache" / "entry")
 
 
+def copied_in(top: Path, generation: int) -> None:
+    """The old one aside, and the new one made where it was."""
+    os.rename(top / "cache" / "entry", top / f"old-{generation}")
+    shutil.copytree(top / "source", top / "cache" / "entry")
+
+
 def file_by_file(top: Path, generation: int) -> None:
     """Each file replaced atomically, the entry not."""
     del generation
@@ -59,6 +65,7 @@ def file_by_file(top: Path, generation: int) -> None:
 PUBLISHERS: dict[str, Callable[[Path, int], None]] = {
     "ours": ours,
     "two renames": two_renames,
+    "copied in": copied_in,
     "file by file": file_by_file,
 }
 

@@ -28,7 +28,7 @@ QUICK_S: Final = 0.0003
 """The longest pause of an attacker where what it meets takes no longer."""
 ENOUGH: Final = 3
 """Escapes after which a naive way needs no more trials."""
-JOURNAL: Final = 20
+JOURNAL: Final = 8
 """Calls with one journal, which is read whole again and again."""
 
 
@@ -82,7 +82,7 @@ class Arena:
             made = self.top / "link"
             os.link(target, made) if vector.hard else os.symlink(target, made)
             os.rename(made, self.top / f"evil-{number}")
-        until = time.monotonic() + self._chance.uniform(0, vector.pause_s)
+        until = time.monotonic() + self._chance.uniform(0, QUICK_S)
         while time.monotonic() < until:
             pass
 

@@ -51,17 +51,18 @@ class Outside:
     def _now(self) -> _Facts:
         """Everything about every file and directory but when it was read."""
         facts: _Facts = {}
-        waiting = [self.top]
+        waiting = [os.fspath(self.top)]
         while waiting:
             path = waiting.pop()
-            status = path.lstat()
+            status = os.lstat(path)
             content = b""
             if stat.S_ISDIR(status.st_mode):
-                waiting.extend(path / name for name in os.listdir(path))
+                waiting.extend(f"{path}/{name}" for name in os.listdir(path))
             elif stat.S_ISREG(status.st_mode):
-                content = path.read_bytes()
+                with open(path, "rb", buffering=0) as file:
+                    content = file.read()
             about: tuple[object, ...] = (status.st_mode, status.st_uid, status.st_gid, content)
             if not self.linked:
                 about = (*about, status.st_ino, status.st_nlink, status.st_ctime_ns)
-            facts[str(path)] = about
+            facts[path] = about
         return facts

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.counts import Row
+from tests.counts import Row, table
 from tests.crash.enclosure import say
 from tests.crash.foreign import checks, failing
 from tests.crash.foreign.places import KINDS, serve
@@ -32,7 +32,7 @@ def main(kinds: list[str]) -> None:
             rows.append(failing.check(kind).row("foreign, writes fail", kind))
         else:
             rows += _rows(kind)
-        sys.stderr.write(f"{kind}: {time.monotonic() - began:.0f} s\n")
+        sys.stderr.write(f"{kind}: {time.monotonic() - began:.0f} s\n{table(rows)}\n")
     say(rows)
 
 

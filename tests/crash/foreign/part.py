@@ -23,7 +23,7 @@ from tests.crash.vm.packages import require
 ALL: Final = (*KINDS, *failing.SCENARIOS)
 
 _MODULE: Final = "tests.crash.foreign.guest"
-_LIMIT_S: Final = 1200.0
+_LIMIT_S: Final = 2400.0
 _TOOLS: Final = (
     *("mkfs.vfat", "mkfs.exfat", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "dmsetup"),
     *("rpc.nfsd", "exportfs", "mount.nfs", "rpcbind", "bindfs"),

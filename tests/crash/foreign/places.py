@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Final
 
 from tests.crash.vm.initrd import DISKS
@@ -30,7 +30,12 @@ _SERVER_FILES: Final = ("/var/lib/nfs/etab", "/var/lib/nfs/rmtab")
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    """Run a tool; what it prints is told only where it fails."""
+    with TemporaryFile() as said:
+        done = subprocess.run(command, check=False, stdout=said, stderr=said)
+        if done.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{shlex.join(command)}: {said.read().decode(errors='replace')}")
 
 
 @contextmanager
@@ -70,7 +75,8 @@ def nfs4() -> Iterator[Path]:
 @contextmanager
 def nfs3() -> Iterator[Path]:
     with mounted(f"127.0.0.1:{_EXPORT}", "nfs3", "-t", "nfs", "-o", "vers=3") as top:
-        yield top
+        (top / "three").mkdir()  # the other one shares the disk
+        yield top / "three"
 
 
 @contextmanager

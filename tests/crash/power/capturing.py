@@ -17,7 +17,7 @@ from tests.crash.vm.kernel import kept, unpacked
 from tests.crash.vm.packages import require
 
 _LOG_BYTES: Final = 1 << 30
-_LIMIT_S: Final = 1200.0
+_LIMIT_S: Final = 2400.0
 _TOOLS: Final = ("dmsetup", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "unshare")
 
 

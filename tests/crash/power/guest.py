@@ -97,6 +97,7 @@ def _played(capture: Capture, place: Path, number: int) -> Witness:
         time.sleep(_LONGEST_WRITE_BACK_S)
     os.sync()
     _mark(capture, rest(number))
+    sys.stderr.write(f"{capture.name}: {scenario.name}\n")
     return Witness(before, after)
 
 

@@ -21,7 +21,7 @@ _LISTS: Final = ("dep", "alias", "builtin", "order", "softdep", "symbols")
 
 HOST_TAG: Final = "host"
 RESULTS: Final = "/run/results"
-"""What the command writes there comes back to the host."""
+"""What the command writes there comes back to the host; what it prints is seen at once."""
 DISKS: Final = "/run/disks"
 """A link for every disk, by the name that the host gave it."""
 RESULTS_DISK: Final = "results"
@@ -48,7 +48,7 @@ mkdir -p {results} {disks}
 for disk in /sys/block/vd*; do
   ln -s /dev/${{disk##*/}} {disks}/$(cat $disk/serial)
 done
-cd {folder} && {command} >{results}/output 2>&1
+cd {folder} && {command} >/dev/console 2>&1
 echo $? >{results}/status
 tar -cf {disks}/{results_disk} -C {results} .
 sync

@@ -21,7 +21,6 @@ from tests.crash.vm.packages import require
 
 _RESULTS_BYTES: Final = 256 << 20
 _MEMORY_MB: Final = 1500
-_TOLD: Final = 3000
 
 
 class MachineFailed(Exception):
@@ -30,7 +29,8 @@ class MachineFailed(Exception):
 
 @dataclass(frozen=True)
 class Ran:
-    """``results`` is the folder that came back; ``output`` what the command printed."""
+    """``results`` is the folder that came back; ``output`` what the command printed, after what
+    the machine said when it started."""
 
     results: Path
     output: str
@@ -61,9 +61,9 @@ def run(job: Job, kernel: Kernel, place: Path, *, disks: Mapping[str, Path], lim
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            last = console.read_text(errors="replace")[-_TOLD:]
-            raise MachineFailed(f"not done after {limit_s:.0f} s; it said: {last}") from None
-    return _brought(back, place / "results", console)
+            said = console.read_text(errors="replace")
+            raise MachineFailed(f"not done after {limit_s:.0f} s; it said: {said}") from None
+    return _brought(back, place / "results", console.read_text(errors="replace"))
 
 
 def sparse(path: Path, size: int) -> Path:
@@ -73,18 +73,16 @@ def sparse(path: Path, size: int) -> Path:
     return path
 
 
-def _brought(archive: Path, folder: Path, console: Path) -> Ran:
+def _brought(archive: Path, folder: Path, said: str) -> Ran:
     try:
         with tarfile.open(archive) as opened:
             opened.extractall(folder, filter="data")
         status = int((folder / "status").read_text())
     except (tarfile.TarError, OSError, ValueError) as error:
-        said = console.read_text(errors="replace")[-_TOLD:]
         raise MachineFailed(f"nothing came back ({error}); it said: {said}") from error
-    output = (folder / "output").read_text(errors="replace")
     if status:
-        raise MachineFailed(f"the command ended with {status}: {output}")
-    return Ran(folder, output)
+        raise MachineFailed(f"the command ended with {status}; it said: {said}")
+    return Ran(folder, said)
 
 
 _COMMAND: Final = [

@@ -183,4 +183,4 @@ def _start(frame: bytes, _fds: list[int]) -> Handler:
 
 def main() -> None:
     """Serve until the starter goes away."""
-    serve(_start)
+    serve(_start, niceness=0)  # somebody waits for it, for some seconds at most

@@ -65,12 +65,12 @@ def write_frame(fd: int, kind: int, parts: Sequence[Part]) -> None:
             views[0] = views[0][written:]
 
 
-def serve(start: Callable[[bytes, list[int]], Handler]) -> None:
+def serve(start: Callable[[bytes, list[int]], Handler], *, niceness: int = NICENESS) -> None:
     """Give the first frame to ``start`` and every later one to what it returned, which answers
     or has nothing to say."""
     # Ctrl-C in a terminal reaches the whole group; the starter decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
+    os.nice(niceness)
     gc.disable()
     channel = socket.socket(fileno=0)
     try:

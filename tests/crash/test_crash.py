@@ -9,7 +9,6 @@ from tests.counts import Row
 from tests.crash import filesystems, parts
 from tests.crash.supervisor import may_supervise
 
-
 pytestmark = pytest.mark.timeout(600)  # a busy machine may take long: nothing here is timed
 
 

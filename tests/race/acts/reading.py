@@ -46,11 +46,13 @@ def _any_of(files: Mapping[bytes, Any], hashes: set[str]) -> bool:
 
 
 def walk_and_open(arena: Arena, _stack: ExitStack) -> Act:
+    """All files listed first, and then read by path."""
+
     def act() -> None:
-        for place, _directories, files in os.walk(arena.cache):
-            for name in files:
-                with suppress(OSError):
-                    arena.escaped |= Path(place, name).read_bytes().startswith(WORD)
+        found = [Path(place, name) for place, _, names in os.walk(arena.cache) for name in names]
+        for path in found:
+            with suppress(OSError):
+                arena.escaped |= path.read_bytes().startswith(WORD)
 
     return act
 

@@ -10,9 +10,10 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 from cachewright.model import LockReport
+from cachewright.text import display
 from cachewright_gui import icons
 from cachewright_gui.models.lists import shown_path
-from cachewright_gui.plain import caption
+from cachewright_gui.plain import caption, tooltip
 from cachewright_gui.state import State
 from cachewright_gui.store import Recent
 from cachewright_gui.theme import Choice
@@ -150,10 +151,14 @@ class Actions:
         """Fill the menu; the caller wires what comes back."""
         self.recent.clear()
         self.recent.setEnabled(bool(recent))
-        return [
-            (self.recent.addAction(caption(f"{one.title or 'Cache'}: {shown_path(one.root)}")), one)
-            for one in recent
-        ]
+        return [(self._line_of(one), one) for one in recent]
+
+    def _line_of(self, opened: Recent) -> QAction:
+        """With a tooltip of its own: Qt makes one of the text, and looks for markup in it."""
+        words = display(f"{opened.title or 'Cache'}: {shown_path(opened.root)}")
+        action = self.recent.addAction(caption(words))
+        action.setToolTip(tooltip(words))
+        return action
 
     def _add(self, window: QMainWindow, menu: QMenu, entry: Entry) -> None:
         if not entry.id:

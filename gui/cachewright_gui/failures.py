@@ -19,7 +19,7 @@ class Failure:
 
 def failure(error: BaseException) -> Failure:
     if isinstance(error, CachewrightError):
-        return Failure(str(error))
+        return Failure(display(str(error)))
     if isinstance(error, OSError) and error.strerror:
         place = error.filename
         where = f"{display(place)}: " if isinstance(place, bytes | str) else ""

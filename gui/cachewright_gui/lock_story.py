@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cachewright.model import Finding, HoldVerdict, LockKind, LockReport
+from cachewright.text import display
 from cachewright.workbench import offer_of
 from cachewright_gui import lock_words, story
 from cachewright_gui.models import lists
@@ -36,16 +37,17 @@ def _seen(lock: LockReport) -> list[Section]:
 
 
 def _own_words(lock: LockReport) -> tuple[Item, ...]:
-    return tuple(Fact(name, value) for name, value in lock.owner.items() if value)
+    said = ((display(name), display(value)) for name, value in lock.owner.items() if value)
+    return tuple(Fact(name, value) for name, value in said)
 
 
 def _where(lock: LockReport) -> Section:
     kind = ", ".join(part for part in lock_words.kind(lock) if part)
     items: list[Item] = [*story.place_of(lock.path, None), Fact("Kind", kind)]
     if lock.kind not in _KERNEL:
-        items.append(Fact("Lock ID", lock.id, mono=True))
+        items.append(Fact("Lock ID", display(lock.id), mono=True))
     if lock.etag:
-        items.append(Fact("ETag", lock.etag, mono=True))
+        items.append(Fact("ETag", display(lock.etag), mono=True))
     return Section("Where", tuple(items))
 
 
@@ -60,7 +62,7 @@ def _repairs(lock: LockReport, finding: Finding | None) -> tuple[Item, ...]:
     offer = offer_of(lock)
     if offer is None:
         return (Words(why_none(lock)),)
-    return (Words(offer.why), Offer(FORCE, primary=True, unlock=(lock.path, lock.id)))
+    return (Words(display(offer.why)), Offer(FORCE, primary=True, unlock=(lock.path, lock.id)))
 
 
 def why_none(lock: LockReport) -> str:

@@ -52,7 +52,7 @@ class RepairFlow:
         """Say what became of repairs that an earlier run was interrupted in."""
         one = "1 repair of an earlier run was interrupted."
         many = f"{len(outcomes):,} repairs of earlier runs were interrupted."
-        reasons = dict.fromkeys(outcome.reason for outcome in outcomes)
+        reasons = dict.fromkeys(display(outcome.reason) for outcome in outcomes)
         shown = list(reasons)[:_REASONS_SHOWN]
         self._messages.show_outcome(
             "\n".join([one if len(outcomes) == 1 else many, *shown]),
@@ -96,8 +96,8 @@ class RepairFlow:
 
     def _undone(self, outcome: Outcome) -> None:
         good = outcome.result is Result.DONE
-        words = f"Undone: {outcome.subject or 'the last repair'} is back in its place."
-        text = words if good else f"Not undone: {outcome.reason}"
+        words = f"Undone: {display(outcome.subject) or 'the last repair'} is back in its place."
+        text = words if good else f"Not undone: {display(outcome.reason)}"
         self._messages.show_outcome(text, good=good, action=None)
         self._history_changed()
 
@@ -125,7 +125,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         if number:
             parts.append(f"{number:,} {wording.RESULT_WORD[result].lower()}")
     reasons = [
-        f"{one.subject or wording.shown_step(one.step)}: {one.reason}"
+        display(f"{one.subject or wording.shown_step(one.step)}: {one.reason}")
         for one in outcomes
         if one.result is not Result.DONE and one.reason
     ]

@@ -148,7 +148,7 @@ def of_history(item: HistoryItem) -> Story:
     elif item.undone:
         actions = (Words("This repair was undone."),)
     when = Fact("When", wording.exact_time(item.at_ns))
-    reason = (Fact("Reason", item.reason),) if item.reason else ()
+    reason = (Fact("Reason", display(item.reason)),) if item.reason else ()
     sections = [
         Section("What happened", (when, *reason)),
         Section("Undo", actions),
@@ -173,7 +173,8 @@ def of_path(path: bytes, size: int, files: int, changed_ns: int) -> Story:
 def assembled(
     title: str, chip: Chip | None, lead: str, sections: Sequence[Section], path: bytes
 ) -> Story:
-    return Story(title, chip, lead, tuple(one for one in sections if one.items), path)
+    shown = tuple(one for one in sections if one.items)
+    return Story(display(title), chip, display(lead), shown, path)
 
 
 def bullets(evidence: Sequence[Evidence]) -> tuple[Item, ...]:
@@ -183,7 +184,7 @@ def bullets(evidence: Sequence[Evidence]) -> tuple[Item, ...]:
             SAYS_TONE[one.says],
             wording.SAYS_WORD[one.says],
             headline(one),
-            one.detail,
+            display(one.detail),
         )
         for one in evidence
     )
@@ -193,7 +194,7 @@ def _digests(expected: Sequence[ExpectedDigest], actual: Sequence[Digest]) -> tu
     found = {one.algorithm: one.value for one in actual}
     items: list[Item] = []
     for algorithm, value in dict.fromkeys((one.algorithm, one.value) for one in expected):
-        items.append(Fact("expected", f"{algorithm}:{value}", mono=True))
+        items.append(Fact("expected", display(f"{algorithm}:{value}"), mono=True))
         if algorithm in found and found[algorithm] == value:
             items.append(Fact("found", "the same", mono=True))
     recorded = {(one.algorithm, one.value) for one in expected}
@@ -218,7 +219,7 @@ def holding(holders: Sequence[Holder]) -> tuple[Item, ...]:
             "alive",
             Tone.BUSY,
             "in use",
-            lock_words.titled(one),
+            display(lock_words.titled(one)),
             _about(one),
         )
         for one in holders
@@ -229,7 +230,8 @@ def _about(holder: Holder) -> str:
     """Command, user, since when, and how it holds what it holds, each on a line."""
     since = wording.exact_time(holder.started_ns)
     who = ", ".join(part for part in (holder.user, since and f"since {since}") if part)
-    return "\n".join(part for part in (holder.command, who, lock_words.ways(holder.how)) if part)
+    lines = (holder.command, who, lock_words.ways(holder.how))
+    return "\n".join(display(line) for line in lines if line)
 
 
 def _vouchers(expected: Sequence[ExpectedDigest]) -> tuple[Item, ...]:
@@ -270,7 +272,7 @@ def repairs_of(finding: Finding) -> tuple[Item, ...]:
 
 def _effect(offer: RepairOffer) -> str:
     typed = " It is not proven, so you will be asked to type its name."
-    words = offer.why or wording.STEP_EFFECT[offer.step]
+    words = display(offer.why) or wording.STEP_EFFECT[offer.step]
     return words + (typed if offer.confirm is Confirm.TYPED and "typed" not in words else "")
 
 

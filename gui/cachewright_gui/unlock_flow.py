@@ -106,7 +106,7 @@ class UnlockFlow:
         head = "Unlocked" if done else "Not unlocked"
         reason = f" {display(outcome.reason)}" if outcome.reason else ""
         self._messages.show_outcome(
-            f"{head}: {lock.subject}.{reason}",
+            f"{head}: {display(lock.subject)}.{reason}",
             good=done,
             action=("Undo", outcome.undo) if done and outcome.undo else None,
         )

@@ -28,7 +28,7 @@ from cachewright_gui.failures import Failure, failure
 from cachewright_gui.jobs import Jobs
 from cachewright_gui.pages.cache_page import HISTORY, LOCKS, CachePage
 from cachewright_gui.pages.start_page import StartPage
-from cachewright_gui.plain import caption
+from cachewright_gui.plain import caption, tooltip
 from cachewright_gui.repair_flow import RepairFlow
 from cachewright_gui.session import Session
 from cachewright_gui.sessions import Sessions
@@ -287,6 +287,7 @@ class MainWindow(QMainWindow):
         for name, words in (("undo", "Undo"), ("undo-last", "Undo last")):
             self.actions_[name].setEnabled(can_undo)
             self.actions_[name].setText(caption(words + what))
+            self.actions_[name].setToolTip(tooltip(display(words + what)))
         self._show_lock_actions()
 
     @Slot()

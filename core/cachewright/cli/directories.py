@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from cachewright.text import is_address, public_address
+from cachewright.text import display, is_address, public_address
 
 Verb = Callable[..., int]
 
@@ -24,7 +24,7 @@ def directories(place: Callable[[str], bytes]) -> Callable[[Verb], Verb]:
     def store(value: str) -> tuple[str, bytes]:
         name, sign, path = value.partition("=")
         if not (name and sign and path) or "/" in name:
-            raise click.BadParameter(f"{value!r} is not NAME=DIR.")
+            raise click.BadParameter(f"'{display(value)}' is not NAME=DIR.")
         return name, place(path)
 
     options = (

@@ -43,7 +43,7 @@ def cachewright(version: bool) -> None:
 
 
 def _failed(arguments: Sequence[str], kind: str, message: str, code: int) -> int:
-    output.tell("\n".join(map(display, message.split("\n"))))
+    output.tell(message)
     if "--json" in arguments:
         from cachewright.report import document
 
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _failed(arguments, "cancelled", str(Cancelled()), ExitCode.INTERRUPTED)
     except CachewrightError as error:
-        return _failed(arguments, kind_of(error), str(error), error.exit_code)
+        return _failed(arguments, kind_of(error), display(str(error)), error.exit_code)
     except SystemExit:  # how click itself tells that the reader of its help went away
         return ExitCode.FINE
     except Exception as error:  # noqa: BLE001  # the last line of defence: told and logged
@@ -75,7 +75,7 @@ def _usage(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if isinstance(error, NoArgsIsHelpError) or context is None or context.info_name == WINDOW:
         return message
-    return f"{message} See '{context.command_path} --help'."
+    return f"{display(message)} See '{context.command_path} --help'."
 
 
 def main() -> None:

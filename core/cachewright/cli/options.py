@@ -15,7 +15,7 @@ from cachewright.cli import access as access_options
 from cachewright.cli import directories as directory_options
 from cachewright.model import Access, Directories
 from cachewright.report.command import naming, reaching
-from cachewright.text import is_address
+from cachewright.text import display, is_address
 
 if TYPE_CHECKING:
     from cachewright.workbench import Options
@@ -34,7 +34,7 @@ def duration(value: str) -> float:
     """Seconds from ``24h``, ``60s``, ``7d``, ``1.5h``, ``0``; a bare number is seconds."""
     match = _DURATION.fullmatch(value.strip().lower())
     if match is None:
-        raise click.BadParameter(f"{value!r} is not a time such as 60s, 24h or 7d.")
+        raise click.BadParameter(f"'{display(value)}' is not a time such as 60s, 24h or 7d.")
     return float(match[1]) * _SECONDS[match[2]]
 
 

@@ -28,7 +28,8 @@ def _kind(value: str) -> StepKind | FindingKind:
     kind = _KINDS.get(value)
     if kind is None:
         known = ", ".join(_KINDS)
-        raise click.BadParameter(f"{value!r} is no kind of step or finding. Known: {known}.")
+        named = f"'{display(value)}'"
+        raise click.BadParameter(f"{named} is no kind of step or finding. Known: {known}.")
     return kind
 
 

@@ -127,7 +127,7 @@ class ForceUnlock(QDialog):
         self.copy.clicked.connect(self._copy)
 
     def _lay_out(self, warning: str) -> None:
-        heading = WrapLabel(f"Force unlock {self.lock.subject}?")
+        heading = WrapLabel(display(f"Force unlock {self.lock.subject}?"))
         heading.setFont(scaled(self.font(), 1.25, bold=True))
         place = WrapLabel(shown_path(self.lock.path))
         place.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -137,10 +137,10 @@ class ForceUnlock(QDialog):
         column.addWidget(heading)
         column.addWidget(place)
         column.addWidget(ChipLabel(lists.chip(self.lock.verdict)))
-        column.addWidget(WrapLabel(self.lock.explanation))
+        column.addWidget(WrapLabel(display(self.lock.explanation)))
         column.addWidget(_framed(self.evidence), 1)
         _paragraph(column, "What will happen", lock_words.effect(self.lock))
-        _paragraph(column, "What it means", lock_words.meaning(self.lock))
+        _paragraph(column, "What it means", display(lock_words.meaning(self.lock)))
         if warning:
             note = _Status()
             note.say(warning, Tone.WARN, "notice")
@@ -189,7 +189,7 @@ class CannotUnlock(QDialog):
         self.setWindowTitle("This lock is not released by force")
         is_held = lock.verdict is HoldVerdict.HELD
         title = f"{lock.subject} is held" if is_held else lock.subject
-        heading = WrapLabel(title)
+        heading = WrapLabel(display(title))
         heading.setFont(scaled(self.font(), 1.25, bold=True))
         place = WrapLabel(shown_path(lock.path))
         place.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -208,7 +208,7 @@ class CannotUnlock(QDialog):
         column.addWidget(heading)
         column.addWidget(place)
         column.addWidget(ChipLabel(lists.chip(lock.verdict)))
-        column.addWidget(WrapLabel(lock.explanation))
+        column.addWidget(WrapLabel(display(lock.explanation)))
         column.addWidget(self.words)
         column.addWidget(_framed(self.evidence), 1)
         column.addLayout(row)
@@ -261,7 +261,7 @@ def _what_happened(before: LockReport, now: LockReport | None) -> str:
     if now is None:
         return "This lock is gone: somebody released it. There is nothing left to unlock."
     if now.verdict is HoldVerdict.HELD:
-        return f"{now.explanation} A lock that is held is never released by force."
+        return f"{display(now.explanation)} A lock that is held is never released by force."
     same = (now.kind, now.id, now.fingerprint, now.etag, now.identity) == (
         (before.kind, before.id, before.fingerprint, before.etag, before.identity)
     )

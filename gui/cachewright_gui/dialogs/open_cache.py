@@ -95,7 +95,8 @@ class OpenCache(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Open cache")
         self.setObjectName("open-cache")
-        self._start = start
+        self._named: dict[str, bytes] = {}
+        """What a text stands for that could not carry it: a line edit changes some characters."""
         self._of_directories: list[QWidget] = []
         self.path = QLineEdit()
         self.path.setPlaceholderText("A directory, a configuration file, or an address")
@@ -132,8 +133,7 @@ class OpenCache(QDialog):
         self.go.clicked.connect(self.accept)
         self.cancel.clicked.connect(self.reject)
         if start is not None:
-            # A path that text cannot carry stays in ``start`` as long as its text is untouched.
-            self.path.setText(display(start.root))
+            self._name(start.root)
             self.kind.setCurrentIndex(max(self.kind.findData(start.format_name), 0))
         self._lay_out()
         self._look()
@@ -141,11 +141,20 @@ class OpenCache(QDialog):
     @property
     def root(self) -> bytes:
         """The directory as bytes; empty where nothing was entered."""
-        text = self.path.text().strip()
-        if self._start is not None and text == display(self._start.root):
-            return self._start.root
-        raw = os.fsencode(text)
-        return raw if is_address(raw) else os.fsencode(os.path.expanduser(text))
+        text = self.path.text()
+        if text in self._named:
+            return self._named[text]
+        raw = os.fsencode(text.strip())
+        if is_address(raw):
+            return raw
+        exact = os.fsencode(os.path.expanduser(text))
+        # Blanks around it are part of a name only where something has that name.
+        return exact if os.path.lexists(exact) else os.path.expanduser(raw)
+
+    def _name(self, root: bytes) -> None:
+        """Show this place, and know it again as it is as long as its text is untouched."""
+        self._named[display(root)] = root
+        self.path.setText(display(root))
 
     @property
     def picked(self) -> Recent:
@@ -236,4 +245,4 @@ class OpenCache(QDialog):
         start = os.fsdecode(self.root) if is_text(self.root) else ""
         picked = QFileDialog.getExistingDirectory(self, "Open cache", start)
         if picked:
-            self.path.setText(picked)
+            self._name(os.fsencode(picked))

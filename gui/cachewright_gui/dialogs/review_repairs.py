@@ -40,15 +40,15 @@ class StepRow(QWidget):
     def __init__(self, step: PlanStep, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.step = step
-        title = f"{wording.STEP_TITLE[step.step]}: {step.subject}"
+        title = display(f"{wording.STEP_TITLE[step.step]}: {step.subject}")
         self.box = TickBox()
-        self.box.setAccessibleName(display(title))
+        self.box.setAccessibleName(title)
         self.typed = QLineEdit()
         words = WrapLabel(title)
         words.setFont(scaled(self.font(), 1.0, bold=True))
         size = PlainLabel(wording.size(step.size) if step.size else "")
         size.setToolTip(tooltip(wording.exact_size(step.size)))
-        details = [step.why]
+        details = [display(step.why)]
         if display(step.subject) not in display(step.path):
             details.append(shown_path(step.path))
         if step.source is not None and display(step.source) not in step.why:
@@ -80,7 +80,7 @@ class StepRow(QWidget):
     def _ask_to_type(self, grid: QGridLayout) -> None:
         self.box.setEnabled(False)
         self.box.setToolTip(tooltip("Type the name to include this step."))
-        ask = WrapLabel(f"Not proven. To include it, type: {self.step.wanted}")
+        ask = WrapLabel(f"Not proven. To include it, type: {display(self.step.wanted)}")
         self.typed.setAccessibleName(f"Type {display(self.step.wanted)} to include this step")
         self.typed.textChanged.connect(self._compare)
         grid.addWidget(ask, 4, 1, 1, 2)

@@ -131,7 +131,8 @@ def problems() -> ReportModel[Problem]:
                 lambda one: one.title.casefold(),
                 detail=lambda one: one.finding.explanation,
                 hint=lambda one: (
-                    f"{one.title}\n{one.finding.explanation}\n{shown_path(one.finding.path)}"
+                    f"{display(one.title)}\n{display(one.finding.explanation)}\n"
+                    f"{shown_path(one.finding.path)}"
                 ),
             ),
             Column(
@@ -156,7 +157,7 @@ def problems() -> ReportModel[Problem]:
                 lambda one: repair_words(one.finding),
                 lambda one: repair_words(one.finding),
                 154,
-                hint=lambda one: offer.why if (offer := one.finding.repair) is not None else "",
+                hint=lambda one: display(offer.why) if (offer := one.finding.repair) else "",
                 spare=1,
             ),
         ),
@@ -181,7 +182,7 @@ def holder_words(report: StagingReport) -> str:
 
 
 def _holders_hint(report: StagingReport) -> str:
-    return "\n".join(f"{one.pid}: {one.command}" for one in report.holders)
+    return "\n".join(f"{one.pid}: {display(one.command)}" for one in report.holders)
 
 
 def staging() -> ReportModel[StagingReport]:
@@ -199,7 +200,9 @@ def staging() -> ReportModel[StagingReport]:
                 lambda one: one.name,
                 lambda one: one.name.casefold(),
                 detail=lambda one: one.explanation,
-                hint=lambda one: f"{one.name}\n{one.explanation}\n{shown_path(one.path)}",
+                hint=lambda one: (
+                    f"{display(one.name)}\n{display(one.explanation)}\n{shown_path(one.path)}"
+                ),
             ),
             Column("Holder", holder_words, holder_words, 176, hint=_holders_hint, spare=1),
             Column(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cachewright.model import LockReport
+from cachewright.text import display
 from cachewright_gui import lock_words, wording
 from cachewright_gui.models.lists import WEIGHT, chip, shown_path
 from cachewright_gui.models.report_model import Column, ReportModel
@@ -24,7 +25,9 @@ def locks() -> ReportModel[LockReport]:
                 lambda one: one.subject,
                 lambda one: one.subject.casefold(),
                 detail=lambda one: one.explanation,
-                hint=lambda one: f"{one.subject}\n{one.explanation}\n{shown_path(one.path)}",
+                hint=lambda one: (
+                    f"{display(one.subject)}\n{display(one.explanation)}\n{shown_path(one.path)}"
+                ),
             ),
             Column(
                 "Holder or owner",
@@ -73,5 +76,5 @@ def _age_hint(lock: LockReport) -> str:
 
 def _who_hint(lock: LockReport) -> str:
     if lock.holders:
-        return "\n".join(f"{one.pid}: {one.command}" for one in lock.holders)
-    return "\n".join(part for part in lock_words.who(lock) if part)
+        return "\n".join(f"{one.pid}: {display(one.command)}" for one in lock.holders)
+    return "\n".join(display(part) for part in lock_words.who(lock) if part)

@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from cachewright.text import display
 from cachewright_gui.plain import tooltip
 from cachewright_gui.theme import Tone
 
@@ -121,10 +122,10 @@ class ReportModel(QAbstractTableModel, Generic[T]):
             return None
         item, column = self._items[index.row()], self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(item)
+            return display(column.text(item))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             detail = column.detail(item) if column.detail is not None else ""
-            return f"{column.text(item)}. {detail}" if detail else column.text(item)
+            return display(f"{column.text(item)}. {detail}" if detail else column.text(item))
         if role == Qt.ItemDataRole.ToolTipRole:
             return tooltip(self._hint(column, item))
         if role == Qt.ItemDataRole.TextAlignmentRole:

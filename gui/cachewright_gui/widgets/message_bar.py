@@ -92,7 +92,7 @@ class MessageBar(QWidget):
         self.dismiss.setIcon(icons.icon("close"))
         self.text.setText(failure.text)
         self.setAccessibleName("Message")
-        self.setAccessibleDescription(failure.text)
+        self.setAccessibleDescription(self.text.text())
         self.details.setVisible(bool(failure.detail))
         self.action.hide()
         self.show()

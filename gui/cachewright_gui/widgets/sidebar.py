@@ -89,7 +89,7 @@ class PlaceModel(QAbstractListModel):
             parts = (place.title, place.state_word, place.detail)
             return ", ".join(display(part) for part in parts if part)
         if role == Qt.ItemDataRole.ToolTipRole and place.root is not None:
-            return tooltip(f"{place.path}\n{place.state_word}".strip())
+            return tooltip("\n".join(part for part in (place.path, place.state_word) if part))
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

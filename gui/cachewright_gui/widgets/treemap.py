@@ -237,7 +237,7 @@ class Treemap(QWidget):
         size = wording.size(int(picture.inventory.bytes_below[tile.row]))
         word = wording.VERDICT_WORD[tile.verdict] if tile.verdict is not None else ""
         path = display(picture.inventory.tree.path(tile.row))
-        return tooltip(f"{path}\n{size}\n{word}".strip())
+        return tooltip("\n".join(part for part in (path, size, word) if part))
 
     @Slot()
     def _draw_anew(self) -> None:

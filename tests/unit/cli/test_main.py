@@ -60,6 +60,27 @@ def test_a_usage_error_is_one_sentence_and_code_2(command: Command) -> None:
     assert b"'soon' is not a time" in ran.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("undo", b"a\x1b[2Jb\nc\xff"),
+        ("check", "/", "--format", b"a\x1b[2Jb\nc\xff"),
+        ("check", "/", b"--floor=a\x1b[2Jb\nc\xff"),
+        ("plan", "/", b"--only=a\x1b[2Jb\nc\xff"),
+        ("check", "sqlite:///x", b"--store=a\x1b[2Jb\nc\xff"),
+    ],
+    ids=["undo", "format", "floor", "only", "store"],
+)
+def test_what_was_typed_is_said_again_safely(
+    command: Command, arguments: tuple[str | bytes, ...]
+) -> None:
+    ran = command(*arguments)
+    assert ran.returncode == 2
+    assert b"a\\x1b[2Jb\\nc\\xff" in ran.stderr
+    assert ran.stderr.count(b"\n") == 1
+    assert b"\x1b" not in ran.stderr
+
+
 def test_with_json_a_usage_error_is_one_object(command: Command) -> None:
     ran = command("check", "--json")
     assert ran.returncode == 2

@@ -40,6 +40,26 @@ def test_a_path_that_text_cannot_carry_is_kept_as_it_is(qtbot: QtBot, tmp_path: 
     assert dialog.picked == Recent(root, "", "terraform", (b"/p\xfe",), ())
 
 
+@pytest.mark.parametrize("name", ["blank ", " blank", "a\nb", "a\tb", "a\u2028b"])
+def test_a_picked_name_is_opened_and_not_one_that_looks_like_it(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A line edit changes some characters, and blanks around a path are usually nothing."""
+    root = tmp_path / name
+    for folder in (root, tmp_path / "blank", tmp_path / "a b"):
+        folder.mkdir()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(root))
+    dialog = OpenCache(FORMATS, None)
+    qtbot.addWidget(dialog)
+    dialog.browse.click()
+    assert dialog.picked.root == os.fsencode(root)
+    again = OpenCache(FORMATS, Recent(os.fsencode(root)))
+    qtbot.addWidget(again)
+    assert again.picked.root == os.fsencode(root)
+    again.path.setText(f"  {tmp_path / 'blank'}  ")
+    assert again.picked.root == os.fsencode(tmp_path / "blank")
+
+
 def test_projects_are_added_and_removed(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -359,3 +359,18 @@ def test_opening_anew_while_work_runs_lets_the_old_work_go_in_silence(
     qtbot.waitUntil(lambda: window.session.state.result is not None)
     assert not window.messages.isVisible()
     assert script.closed == 1
+
+
+def test_a_repair_that_can_be_undone_is_named_as_text_in_menus(
+    opened: Any, script: Any, qtbot: QtBot
+) -> None:
+    """A menu that shows tooltips takes a tooltip that looks like markup for markup."""
+    name = "<img src='x'> & co"
+    script.history = (replace(script.history[0], subject=name, can_undo=True),)
+    window = opened(script)
+    qtbot.waitUntil(lambda: window.undoable() is not None)
+    action = window.actions_["undo-last"]
+    qtbot.waitUntil(lambda: "img" in action.text())
+    assert "&&" in action.text()
+    assert "&lt;img" in action.toolTip()
+    assert "<img" not in action.toolTip()

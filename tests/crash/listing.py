@@ -126,7 +126,9 @@ class World:
     @cached_property
     def litter(self) -> list[str]:
         """What lies beside or below somebody's things and is ours."""
-        return sorted(name for name in self.all if _ours(name) and name.split("/")[0] != QUARANTINE)
+        return sorted(
+            name for name in self.all if _ours(name) and QUARANTINE not in name.split("/")
+        )
 
     @cached_property
     def kept(self) -> dict[str, dict[str, Node]]:

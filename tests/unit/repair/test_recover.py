@@ -26,6 +26,7 @@ from cachewright.repair import undo as undoing
 from cachewright.repair.journal import Journal
 from cachewright.repair.keeping import kept_items, purge
 from cachewright.repair.operations import operations
+from cachewright.repair.quarantine import Quarantine
 from cachewright.repair.records import Event
 from cachewright.repair.recover import recover
 from cachewright.repair.undo import undo
@@ -197,6 +198,18 @@ def held_by_another(bench: Any, other: Any) -> Iterator[None]:
     process = other(code, bench.quarantine / "lock")
     yield
     process.end()
+
+
+def test_a_recovery_that_is_killed_at_its_end_is_not_taken_for_nothing_done(copied: Any) -> None:
+    bad = copied.path / "bad"
+    shutil.rmtree(bad)
+    copied.scan()
+    plan = copied.plan_of(REPUBLISH, "bad")
+    killed(lambda: copied.run(plan), publication.Publication, "_move_in")
+    killed(lambda: recover(copied.journal), Quarantine, "discard")
+    recovered(copied)
+    (one,) = operations(copied.journal.records())
+    assert (one.event, (bad / "data").exists()) == (Event.DONE, True)
 
 
 def test_what_another_cachewright_is_at_work_on_is_left_alone(bench: Any, other: Any) -> None:

@@ -64,8 +64,8 @@ class Scene:
 
     @contextmanager
     def place(self) -> Iterator[Directory | None]:
-        """The operation's place; None where none was made yet, or it is gone again.  It is
-        removed at the end if nothing is kept there."""
+        """The operation's place; None where none was made yet, or it is gone again.  An empty one
+        is swept up only when the journal has the end: it tells how far the operation came."""
         quarantine = self.places.quarantine
         if quarantine is None:
             yield None
@@ -77,7 +77,6 @@ class Scene:
             return
         with place:
             yield place
-            quarantine.discard(place, self.place_name)
 
     def is_made(self, directory: Directory, name: bytes) -> bool:
         """Whether what lies there was made by this operation to stand in the subject's place."""

@@ -61,8 +61,9 @@ _NAMED: Final = {one.name: one for one in verbs.ALL}
 NEED_EXCHANGE: Final = (verbs.REPUBLISH, verbs.LINE, _NAMED["publish over old"])
 """Done where names can be exchanged, and refused everywhere else."""
 UNDO_GATED: Final = undoing(GATED)
-ALWAYS: Final = (verbs.ENTRY, GATED, UNDO_GATED, _NAMED["undo quarantine-entry"])
-KILLED: Final = (GATED, verbs.ENTRY, UNDO_GATED)
+UNDO_ENTRY: Final = replace(_NAMED["undo quarantine-entry"], between=_on_its_way)
+ALWAYS: Final = (verbs.ENTRY, GATED, UNDO_GATED, UNDO_ENTRY)
+KILLED: Final = (GATED, verbs.ENTRY, UNDO_GATED, UNDO_ENTRY)
 _STEPS: Final = frozenset(
     {
         *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat"),

@@ -260,7 +260,7 @@ class Workbench(Bench):
         with closing(Journal.open()) as journal:
             if apply and recovering.recover(journal, root=self.root):
                 self._knowledge = None
-            _tree, knowledge = self._read()
+            _tree, knowledge = self._read(cancel)
             outcomes = execute(
                 plan,
                 root=self._root,
@@ -288,7 +288,7 @@ class Workbench(Bench):
             self.options = replace(self.options, sources=(*self.options.sources, source))
             self._knowledge = None
         self._still_there()
-        tree, knowledge = self._read()
+        tree, knowledge = self._read(cancel)
         plan = publication(
             self._root,
             self._format,
@@ -323,12 +323,13 @@ class Workbench(Bench):
         known.keep(taken, replace=anew)
         return taken
 
-    def _read(self) -> tuple[Tree, Knowledge]:
-        """The inventory and the records, read now unless the last check's still stand."""
+    def _read(self, cancel: CancelToken | None = None) -> tuple[Tree, Knowledge]:
+        """The inventory and the records, read now unless the last check's still stand; what is
+        read now stops for ``cancel``, then and when good copies are hashed later."""
         if self._knowledge is None or self.tree is None:
             self._read_ns = time.time_ns()
             self.tree, self._knowledge = read_cache(
-                self._root, self._format, self.options, Unwatched(), CancelToken()
+                self._root, self._format, self.options, Unwatched(), cancel or CancelToken()
             )
         return self.tree, self._knowledge
 

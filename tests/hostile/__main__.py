@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.counts import Part, main
-from tests.hostile import archives, foreign_code, parsers
+from tests.hostile import archives, foreign_code, limits, names, parsers
 
 PARTS: Final[Mapping[str, Part]] = {
     "archives": archives.run,
     "parsers": parsers.run,
     "code": foreign_code.run,
+    "names": names.run,
+    "limits": limits.run,
 }
 
 if __name__ == "__main__":

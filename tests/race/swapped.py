@@ -21,7 +21,10 @@ def attack(top: str, vectors: list[str], trials: int, naive_trials: int, seed: i
     counts: Counts = {}
     for number, name in enumerate(vectors):
         vector = VECTORS[name]
-        ways = {"ours": trials, **({"naive": naive_trials} if vector.naive else {})}
+        ways = {
+            "ours": trials,
+            **({"naive": naive_trials} if vector.naive and naive_trials else {}),
+        }
         for way, wanted in ways.items():
             place = Path(top) / f"{number}-{way}"
             place.mkdir()

@@ -170,7 +170,6 @@ def _refused(world: World, lines: Lines, *, quick: bool) -> None:
         absent = os.path.join(world.top, b"absent", name)
         for verb in (
             ("check", absent),
-            ("locks", absent),
             ("undo", "--", name),
             ("quarantine", "restore", "--", name),
             ("check", world.files, "--format", name),

@@ -56,8 +56,18 @@ def test_a_picked_name_is_opened_and_not_one_that_looks_like_it(
     again = OpenCache(FORMATS, Recent(os.fsencode(root)))
     qtbot.addWidget(again)
     assert again.picked.root == os.fsencode(root)
-    again.path.setText(f"  {tmp_path / 'blank'}  ")
-    assert again.picked.root == os.fsencode(tmp_path / "blank")
+
+
+def test_blanks_around_a_typed_path_are_part_of_it_only_where_that_is_there(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    for name in ("blank", "blank "):
+        (tmp_path / name).mkdir()
+    dialog = OpenCache(FORMATS, None)
+    qtbot.addWidget(dialog)
+    for typed, opened in (("blank ", "blank "), ("blank", "blank"), ("blank  ", "blank")):
+        dialog.path.setText(str(tmp_path / typed))
+        assert dialog.picked.root == os.fsencode(tmp_path / opened)
 
 
 def test_projects_are_added_and_removed(

@@ -89,7 +89,7 @@ _COMMAND: Final = [
     "qemu-system-x86_64",
     *("-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MB), "-smp", "1"),
     *("-nographic", "-no-reboot", "-nic", "none"),
-    *("-append", "console=ttyS0 quiet panic=-1 mitigations=off"),
+    *("-append", "console=ttyS0 loglevel=1 panic=-1 mitigations=off"),
     *("-fsdev", "local,id=h,path=/,security_model=passthrough,readonly=on,multidevs=remap"),
     *("-device", f"virtio-9p-pci,fsdev=h,mount_tag={HOST_TAG}"),
 ]

@@ -77,6 +77,8 @@ def _needed(play: Play) -> Iterator[Call]:
 def _points(call: Call, index: int, play: Play, *, quick: bool) -> Iterator[Point]:
     if not call.path.startswith(str(play.stage.top)) or (quick and not call.changes):
         return
+    if call.name == "fcntl" and call.path.startswith(str(play.stage.cache)):
+        return  # a lock of SQLite's: what its failing means is for the store to know
     if call.name in OPENS:
         errors: tuple[int, ...] = _MAKE if call.changes else _OPEN
     else:
@@ -143,8 +145,9 @@ def _really_done(case: Case) -> Iterator[str]:
 
 def _may_be_new(case: Case, run: Run) -> bool:
     """After a verb that did not say done: only where it says that something could be neither
-    ended nor put back yet, or that it is kept, and it can be undone."""
+    ended nor put back yet; or that it is kept, or nobody heard of it, and it can be undone."""
     said = run.error or run.outcomes[0].reason if run.error or run.outcomes else ""
     operation = case.operation()
-    undoable = operation is not None and operation.can_undo and "It is kept in" in said
+    told = "It is kept in" in said or case.unheard()
+    undoable = operation is not None and operation.can_undo and told
     return LEFT_OPEN in said or undoable or case.state(case.world()) is not State.NEW

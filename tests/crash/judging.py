@@ -98,7 +98,7 @@ class Case:
         except (OSError, CachewrightError) as error:
             yield f"not recovered: {type(error).__name__}: {error}"
             return
-        if any(one.result.value != "done" for one in first) and not self._unheard():
+        if any(one.result.value != "done" for one in first) and not self.unheard():
             yield f"not recovered: {first}"
         now = self.world()
         yield from self.settled(now)
@@ -133,7 +133,7 @@ class Case:
         operation = self.operation()
         if operation is None:
             fits = state is State.OLD
-        elif self._unheard():
+        elif self.unheard():
             fits = operation.can_undo
         elif operation.event is Event.FAILED and state is State.NEW:
             fits = operation.can_undo  # it could not be put back, and is kept
@@ -142,7 +142,7 @@ class Case:
         if not fits:
             yield f"{state}, but the journal says {operation and operation.event}"
 
-    def _unheard(self) -> bool:
+    def unheard(self) -> bool:
         """Whether a store was asked, and nobody heard what it did: only undo can answer that."""
         operation = self.operation()
         return operation is not None and bool((operation.ended or {}).get("unheard"))

@@ -70,7 +70,9 @@ def quick_kills(kind: str) -> Iterator[Kills]:
         yield Kills(f"{kind}, verbs", verbs.QUICK[:1], partial(kill_verbs, every=False))
         return
     yield Kills(f"{kind}, verbs", verbs.QUICK, partial(kill_verbs, every=False))
-    yield Kills(f"{kind}, recovery", verbs.QUICK[:2], partial(kill_recoveries, around=SWAPS))
+    yield Kills(
+        f"{kind}, recovery", verbs.QUICKLY_RECOVERED, partial(kill_recoveries, around=SWAPS)
+    )
     yield _control(kind)
 
 

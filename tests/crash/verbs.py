@@ -248,3 +248,5 @@ UNDOS: Final = tuple(undoing(one, replaces_ours=one.name in _WRITTEN) for one in
 PURGES: Final = (purging(REPUBLISH), purging(STAGING), purging(_LOCKS[0]))
 ALL: Final = (*REPAIRS, *UNDOS, *PURGES, BASELINE)
 QUICK: Final = (REPUBLISH, STAGING, LINE, undoing(ENTRY), BASELINE)
+_SOON: Final = {"republish-entry", "publish over nothing", "undo recount-statistics missing"}
+QUICKLY_RECOVERED: Final = tuple(one for one in ALL if one.name in _SOON)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from cachewright import holders
@@ -112,10 +113,10 @@ def _delete(journal: Journal, one: Operation, quarantine: Quarantine, look: Look
             raise Changed(path=place.where(ITEM), what="a name was added or taken away")
         refuse_users(place, look)
         about = {name: one.started[name] for name in ("step", "subject", "path", "root")}
-        with (
-            operation(journal, new_id(), {**about, "purges": one.id}) as running,
-            beyond_return(place.where(ITEM), "a part of it may be deleted"),
-        ):
+        # Once the journal may have its start, it is finished whatever comes.
+        begun = partial(beyond_return, place.where(ITEM), "a part of it may be deleted")
+        purging = {**about, "purges": one.id}
+        with begun(), operation(journal, new_id(), purging) as running, begun():
             delete_item(place)
             running.done()
         name = str(recorded["place"]).encode()

@@ -192,6 +192,8 @@ def beyond_return(path: bytes, what: str) -> Iterator[None]:
     says of ``path`` what may have happened."""
     try:
         yield
+    except Unfinished:
+        raise
     except (OSError, CachewrightError) as error:
         raise Unfinished(path=path, reason=f"{what} ({error})", state=LEFT_OPEN) from error
 

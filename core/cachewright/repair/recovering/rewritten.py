@@ -115,8 +115,7 @@ def _end_removing(record: _Record, written: str) -> Ending:
         return Ending.taken_back()
     if record.digest(record.beside) == written:
         sync_directory(parent)
-        record.drop_beside()
-        return Ending.finished()
+        return Ending.finished()  # it tells that it is, so it is swept up only afterwards
     if parent.exists(record.name):
         return record.left_beside()
     rename_noreplace(parent, record.beside, parent, record.name)

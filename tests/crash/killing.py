@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 SWAPS: Final = frozenset({"rename", "renameat2"})
 """Where the verb's own things change places."""
-STEPS: Final = SWAPS | {"renameat"}
-"""There, and wherever the journal goes on."""
+STEPS: Final = SWAPS | {"renameat", "unlinkat"}
+"""There, and wherever the journal goes on or something is removed."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,15 @@ def _after_kill(case: Case) -> tuple[list[str], str]:
 
 
 def kill_recoveries(scenarios: Sequence[Scenario], top: Path, *, around: frozenset[str]) -> Tally:
-    """Interrupt each verb before and after every call of these names, and kill what recovers
-    from that before every call that can change a disk."""
+    """Interrupt each verb before and after every call of these names (of ``STEPS``, where it
+    makes none of them), and kill what recovers from that before every call that can change a
+    disk."""
     tally = Tally()
     for play in plays([one for one in scenarios if one.journals], top):
         steps = [one for one in play.calls if one.changes]
+        names = around if any(step.name in around for step in steps) else STEPS
         for before, step in pairwise(steps):
-            if before.name in around or step.name in around:
+            if before.name in names or step.name in names:
                 _kill_recovery(play, step, tally)
     return tally
 

@@ -34,13 +34,16 @@ def of_check(result: CheckResult) -> ExitCode:
     return ExitCode.FINE
 
 
-def of_outcomes(outcomes: Iterable[Outcome]) -> ExitCode:
-    """The worst of them: a failure outweighs a refusal; steps left out do not count."""
+def of_outcomes(outcomes: Iterable[Outcome], *, stopped: bool = False) -> ExitCode:
+    """The worst of them: a failure outweighs a refusal; steps left out do not count, unless
+    they were left out because somebody ``stopped`` the work."""
     results = {one.result for one in outcomes}
     if results & {Result.FAILED, Result.ROLLED_BACK}:
         return ExitCode.FAILED
     if Result.REFUSED in results:
         return ExitCode.REFUSED
+    if stopped and Result.SKIPPED in results:
+        return ExitCode.INTERRUPTED
     return ExitCode.FINE
 
 

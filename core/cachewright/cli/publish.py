@@ -44,4 +44,4 @@ def publish(*, look: Look, entry: str, source: bytes | None, yes: bool, as_json:
         from cachewright.cli import wording
 
         output.say(wording.outcomes([outcome]))
-    return exit_code.of_outcomes([outcome])
+    return exit_code.of_outcomes([outcome], stopped=token.cancelled)

@@ -55,9 +55,9 @@ def repair(
             looked = exit_code.of_look(result)
         else:
             made = _loaded(file, bench.root)
-        outcomes = _applied(bench, made, yes=yes) if apply else _run(bench, made)
+        outcomes, stopped = _applied(bench, made, yes=yes) if apply else (_run(bench, made), False)
     _tell(made, outcomes, apply=apply, as_json=as_json)
-    return exit_code.of_outcomes(outcomes) or looked
+    return exit_code.of_outcomes(outcomes, stopped=stopped) or looked
 
 
 def _loaded(file: bytes, root: bytes) -> Plan:
@@ -74,7 +74,9 @@ def _run(bench: Bench, made: Plan) -> tuple[Outcome, ...]:
         return bench.repair(made, apply=False, watcher=watcher, cancel=token)
 
 
-def _applied(bench: Bench, made: Plan, *, yes: bool) -> tuple[Outcome, ...]:
+def _applied(bench: Bench, made: Plan, *, yes: bool) -> tuple[tuple[Outcome, ...], bool]:
+    """What became of the steps, and whether somebody stopped before the last of those that were
+    agreed to."""
     from cachewright.cli import wording
 
     if output.asks() and made.steps:
@@ -82,6 +84,7 @@ def _applied(bench: Bench, made: Plan, *, yes: bool) -> tuple[Outcome, ...]:
             output.tell(line)
     agreed = asking.consent(made.steps, yes=yes)
     done: tuple[Outcome, ...] = ()
+    stopped = False
     if agreed.steps:
         with session.watched() as (watcher, token):
             done = bench.repair(
@@ -91,7 +94,9 @@ def _applied(bench: Bench, made: Plan, *, yes: bool) -> tuple[Outcome, ...]:
                 watcher=watcher,
                 cancel=token,
             )
-    return (*done, *(_left_out(one.step, one.path, one.subject) for one in agreed.left_out))
+        stopped = token.cancelled and any(one.result is Result.SKIPPED for one in done)
+    left_out = (_left_out(one.step, one.path, one.subject) for one in agreed.left_out)
+    return (*done, *left_out), stopped
 
 
 def _left_out(step: StepKind, path: bytes, subject: str) -> Outcome:

@@ -41,7 +41,7 @@ def unlock(
 
     with session.opened(look) as bench:
         lock = chosen_lock(bench.root, bench.locks(decide=True), lock_id)
-        outcomes = _release(bench, lock, confirm, without_condition=without_condition)
+        outcomes, stopped = _release(bench, lock, confirm, without_condition=without_condition)
     if as_json:
         from cachewright.report import document
 
@@ -50,12 +50,13 @@ def unlock(
         from cachewright.cli import wording
 
         output.say(wording.outcomes(outcomes))
-    return exit_code.of_outcomes(outcomes)
+    return exit_code.of_outcomes(outcomes, stopped=stopped)
 
 
 def _release(
     bench: Bench, lock: LockReport, confirm: str | None, *, without_condition: bool
-) -> tuple[Outcome, ...]:
+) -> tuple[tuple[Outcome, ...], bool]:
+    """What became of it, and whether somebody stopped it."""
     from cachewright.workbench import unconditionally
 
     made = bench.unlocking(lock)
@@ -65,9 +66,10 @@ def _release(
     if without_condition:
         confirmations[unconditionally(step)] = answer
     with session.watched() as (watcher, token):
-        return bench.repair(
+        ended = bench.repair(
             made, apply=True, confirmations=confirmations, watcher=watcher, cancel=token
         )
+    return ended, token.cancelled
 
 
 def _asked(lock: LockReport, wanted: str) -> str:

@@ -56,3 +56,20 @@ def test_a_problem_outweighs_what_could_not_be_looked_at(
 )
 def test_the_worst_outcome_counts(results: tuple[Result, ...], code: int) -> None:
     assert exit_code.of_outcomes([Outcome(None, b"/c", one, "") for one in results]) == code
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ((), 0),
+        ((Result.DONE,), 0),
+        ((Result.DONE, Result.SKIPPED), 130),
+        ((Result.REFUSED, Result.SKIPPED), 4),
+        ((Result.FAILED, Result.SKIPPED), 5),
+    ],
+)
+def test_what_was_stopped_before_it_was_done_is_no_success(
+    results: tuple[Result, ...], code: int
+) -> None:
+    outcomes = [Outcome(None, b"/c", one, "") for one in results]
+    assert exit_code.of_outcomes(outcomes, stopped=True) == code

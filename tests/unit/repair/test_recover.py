@@ -29,6 +29,7 @@ from cachewright.repair.operations import operations
 from cachewright.repair.quarantine import Quarantine
 from cachewright.repair.records import Event
 from cachewright.repair.recover import recover
+from cachewright.repair.recovering import rewritten
 from cachewright.repair.undo import undo
 from cachewright.storage import swap
 
@@ -325,6 +326,28 @@ def test_what_somebody_saved_at_the_last_moment_is_given_back(bench: Any, record
     assert "taken back" in outcome.reason
     assert record.read_bytes() == b"saved by somebody\n"
     assert os.listdir(record.parent) == ["shelf.lock"]
+
+
+def test_what_somebody_saves_while_it_is_given_back_stays_too(
+    bench: Any, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(drop(bench, record), rewriting, "_exchange")
+    (beside,) = [name for name in os.listdir(record.parent) if name != "shelf.lock"]
+    (record.parent / beside).write_bytes(b"saved by somebody\n")
+    exchange = rewritten.exchange
+
+    def just_before(*arguments: Any) -> None:
+        monkeypatch.setattr(rewritten, "exchange", exchange)
+        (record.parent / "new").write_bytes(b"saved once more\n")
+        (record.parent / "new").rename(record)
+        exchange(*arguments)
+
+    monkeypatch.setattr(rewritten, "exchange", just_before)
+    (outcome,) = recovered(bench)
+    assert outcome.result is Result.FAILED
+    assert beside in outcome.reason
+    assert record.read_bytes() == b"saved once more\n"
+    assert (record.parent / beside).read_bytes() == b"saved by somebody\n"
 
 
 def test_what_somebody_saved_afterwards_stays(bench: Any, record: Path) -> None:

@@ -93,9 +93,7 @@ def _end(record: _Record, old: str | None, new: str) -> Ending:
         return Ending.taken_back()
     if scene.is_made(record.parent, record.name):
         if there and record.digest(record.beside) != old:
-            exchange(record.parent, record.beside, record.parent, record.name)
-            record.drop_beside()
-            return Ending.taken_back()
+            return _given_back(record)
         sync_directory(record.parent)
         record.drop_beside()
         mode = record.parent.stat(record.name).st_mode & 0o7777
@@ -107,6 +105,18 @@ def _end(record: _Record, old: str | None, new: str) -> Ending:
         reason = "It was interrupted, and somebody has saved the file since. Theirs is left there."
         return Ending(Event.FAILED, reason)
     return Ending.taken_back()
+
+
+def _given_back(record: _Record) -> Ending:
+    """What somebody had saved when we exchanged it gets its name again."""
+    parent = record.parent
+    exchange(parent, record.beside, parent, record.name)
+    if record.scene.is_made(parent, record.beside):
+        record.drop_beside()
+        return Ending.taken_back()
+    # It was saved once more at this very moment: that one has the name.
+    exchange(parent, record.beside, parent, record.name)
+    return record.left_beside()
 
 
 def _end_removing(record: _Record, written: str) -> Ending:

@@ -60,6 +60,8 @@ class Case:
     bad: list[str] = field(default_factory=list)
     ran: list[Ran] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    quick: bool = False
+    """Whether steps are left out that are much like others."""
     may_all: bool = True
     """Whether rights of files do not count, as for root."""
 
@@ -164,12 +166,12 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def case(where: str, cap_s: float, *, on_disk: bool = False) -> Iterator[Case]:
+def case(where: str, cap_s: float, *, quick: bool = False) -> Iterator[Case]:
     """A case in a folder of its own, gone afterwards however deep it is."""
-    folder = _MEMORY if not on_disk and os.access(_MEMORY, os.W_OK) else None
+    folder = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     top = Path(tempfile.mkdtemp(prefix="cachewright-limits-", dir=folder))
     try:
-        yield Case(where, top, cap_s)
+        yield Case(where, top, cap_s, quick=quick)
     finally:
         subprocess.run(["rm", "-rf", top], check=True)  # Python's own gives up at such a depth
 

@@ -47,9 +47,9 @@ class Lines:
         self.drawn = Counts("progress and lock screen on a terminal")
         self.errors = Counts("command line, sentences of refusal")
 
-    def rows(self, aim: int) -> list[Row]:
-        every = (self.text, self.json, self.plans, self.drawn, self.errors)
-        return [one.row(aim) for one in every]
+    def rows(self, aim: int, repaired: int) -> list[Row]:
+        every = (self.text, self.json, self.drawn, self.errors)
+        return [self.plans.row(repaired), *(one.row(aim) for one in every)]
 
     def both(self, *verb: str | bytes, of: Spelled | None = None, options: Arguments = ()) -> None:
         """As text and as JSON; both name every name."""
@@ -64,11 +64,11 @@ def run(world: World, *, quick: bool) -> list[Row]:
     _locks(world, lines)
     _drawn(world, lines)
     _refused(world, lines, quick=quick)
-    _repaired(world, lines)
+    _repaired(world, lines, quick=quick)
     _interrupted(world, lines, quick=quick)
     _unlocked(world, lines, quick=quick)
     _asked(world, lines)
-    return [*lines.rows(len(NAMES)), _naive(world)]
+    return [*lines.rows(len(NAMES), len(world.some)), _naive(world)]
 
 
 def _looked(world: World, lines: Lines) -> None:
@@ -197,12 +197,14 @@ def _refuse(lines: Lines, name: bytes, *verb: str | bytes) -> None:
     judge_safe(lines.errors, place, answer)
 
 
-def _repaired(world: World, lines: Lines) -> None:
+def _repaired(world: World, lines: Lines, *, quick: bool) -> None:
     """Repairs by a plan file, what is kept of them, and everything taken back."""
-    for root, options, names in (
+    roots = [
         (world.repaired, _near(world), world.some),
         (world.providers, world.provider_options, ALL),
-    ):
+    ]
+    done_of = world.some if quick else ALL
+    for root, options, names in roots[:1] if quick else roots:
         plan = os.path.join(os.path.dirname(root), b"plan.json")
         command("plan", root, "-o", plan, *fast(options))
         document = json.loads(Path(os.fsdecode(plan)).read_bytes())
@@ -214,18 +216,17 @@ def _repaired(world: World, lines: Lines) -> None:
         told = [] if done == len(wanted) else [f"{done} of {len(wanted)} done"]
         lines.plans.add("repair --plan", told, len(wanted))
     for verb in (("quarantine", "list"), ("journal", "--verify")):
-        judge_text(lines.text, verb[0], command(*verb))
-        judge_json(lines.json, verb[0], command(*verb, "--json"))
+        judge_text(lines.text, verb[0], command(*verb), names=done_of)
+        judge_json(lines.json, verb[0], command(*verb, "--json"), names=done_of)
     _taken_back(lines)
     name = world.some[0]
     source = os.path.join(world.mirror, name)
     published = command("publish", world.files, display(name), "--from", source)
     judge_safe(lines.text, "publish", published)
     lines.text.add("publish", [] if published.code == 0 else [published.err.decode()])
-    command("undo")
     purged = command("quarantine", "purge", "--older-than", "0", "--yes")
-    judge_text(lines.text, "purge", purged, names=world.some)
-    judge_text(lines.text, "journal", command("journal"))
+    judge_text(lines.text, "purge", purged, names=() if quick else world.some)
+    judge_text(lines.text, "journal", command("journal"), names=done_of)
 
 
 def _near(world: World) -> list[str | bytes]:

@@ -183,7 +183,7 @@ def _locks(world: World, eyes: Eyes, *, quick: bool) -> None:
     """Names and records of locks, those who hold them, and their release by force."""
     eyes.open(Recent(world.locks, "", "stranger"))
     for form in (lock_name, held_name):
-        _pages(eyes, "locks", (cache_page.LOCKS,), form, 6 if quick else 1)
+        _pages(eyes, "locks", (cache_page.LOCKS,), form, 12 if quick else 1)
     locks = eyes.window.cache.locks
     locks.show_notes(_noted(eyes))
     eyes.look("notes", locks.notes)
@@ -192,7 +192,7 @@ def _locks(world: World, eyes: Eyes, *, quick: bool) -> None:
         lock = locks.model.item(row)
         is_held = bool(lock.holders)
         held += is_held
-        if quick and row % 6:
+        if quick and row % 12:
             continue
         locks.view.setCurrentIndex(locks.model.index(row, 0))
         eyes.window.commands.force_unlock()
@@ -209,7 +209,7 @@ def _locks(world: World, eyes: Eyes, *, quick: bool) -> None:
         eyes.until(lambda flow=flow: flow.dialog is None and flow.refusal is None)
     eyes.shown.add("held by them", [] if held == len(NAMES) else [f"{held} held"])
     eyes.open(Recent(world.project, "", "terraform-state"))
-    _pages(eyes, "project", (cache_page.LOCKS,), None, 6 if quick else 1)
+    _pages(eyes, "project", (cache_page.LOCKS,), None, 12 if quick else 1)
 
 
 def _of(name: bytes, *, held: bool) -> bytes:

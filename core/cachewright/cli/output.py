@@ -98,10 +98,12 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]
     """Left-aligned columns two blanks apart; cells are made safe to show."""
     cells = [header, *(tuple(map(display, row)) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    lines = []
+    for row in cells:
+        padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        # What stands last may be a name that ends with blanks.
+        lines.append("  ".join([*padded, row[-1]]) if row[-1] else "  ".join(padded).rstrip())
+    return lines
 
 
 def asks() -> bool:

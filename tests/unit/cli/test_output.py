@@ -87,3 +87,8 @@ def test_colour_is_left_out_where_it_is_not_wanted(
     monkeypatch.setenv("NO_COLOR", "1")
     output.say([output.styled("Problem", "red")])
     assert capsys.readouterr().out == "Problem\n"
+
+
+def test_a_name_that_ends_with_blanks_keeps_them_in_a_table() -> None:
+    lines = output.table(("ID", "PATH"), [("1", "/a  "), ("22", "")])
+    assert lines == ["ID  PATH", "1   /a  ", "22"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cachewright.errors import SourceUnusable
 from cachewright.formats.base import Judgement
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from cachewright.formats.uv_copies import Unpacked
 
 
-def judge_built(case: Case, read: Callable[[], Unpacked]) -> Judgement:
-    """By the checksums of the zip archive and the RECORD in it; ``read`` reads it anew."""
+_CHANGED: Final = "It changed while it was looked at."
+
+
+def judge_built(
+    case: Case, read: Callable[[], Unpacked], sha256: Callable[[], str | None]
+) -> Judgement:
+    """By the checksums of the zip archive and the RECORD in it; ``read`` reads it anew, and
+    ``sha256`` is that of the file as it is now, None where it cannot be read."""
     seen = case.seen.files.get(b"")
     if seen is None:
         words = "something that is no file lies where a wheel belongs."
@@ -25,12 +31,14 @@ def judge_built(case: Case, read: Callable[[], Unpacked]) -> Judgement:
     try:
         wheel = read()
     except SourceUnusable as error:
+        if sha256() not in {None, seen.sha256}:
+            return Judgement(EntryVerdict.UNVERIFIABLE, _CHANGED)
         reason = error.values["reason"].rstrip(".")
         words = f"the wheel that uv built cannot be unpacked: {reason}."
         kind, verdict = FindingKind.CORRUPT_ENTRY, EntryVerdict.CORRUPT
         return single(case, finding(case, kind, verdict, words))
     if wheel.sha256 != seen.sha256:
-        return Judgement(EntryVerdict.UNVERIFIABLE, "It changed while it was looked at.")
+        return Judgement(EntryVerdict.UNVERIFIABLE, _CHANGED)
     if not wheel.sound:
         why = "Its RECORD does not fit its own files, so it was built like that."
         return Judgement(EntryVerdict.UNVERIFIABLE, why)

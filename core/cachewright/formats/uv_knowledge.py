@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from cachewright.digests import hash_file
 from cachewright.errors import CachewrightError, TooLarge
 from cachewright.formats.base import (
     Entry,
@@ -128,9 +129,24 @@ class UvKnowledge(Knowledge):
             return judge_environment(case)
         if form.kind is Kind.BUILT:
             return judge_built(
-                case, lambda: read_wheel(case.path, frozenset({"sha256"}), self._cancel)
+                case,
+                lambda: read_wheel(case.path, frozenset({"sha256"}), self._cancel),
+                functools.partial(self._sha256, entry),
             )
         return self._judge_wheel(case)
+
+    def _sha256(self, entry: Entry) -> str | None:
+        """Of a single file as it is now."""
+        try:
+            fd = self._root.open_file(entry.relative)
+        except (CachewrightError, OSError):
+            return None
+        try:
+            return hash_file(fd, {"sha256"}, self._cancel)[1]["sha256"]
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
 
     def _judge_wheel(self, case: Case) -> Judgement:
         """A wheel whose own RECORD is wrong is unpacked like that: the wheel itself tells."""

@@ -57,7 +57,8 @@ def rsync(tmp_path: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         reason = "rsync is not installed"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     source = tmp_path / "source.bin"
-    source.write_bytes(os.urandom(4 * MIB))
+    with source.open("wb") as file:
+        file.truncate(64 * MIB)  # a minute's work: it is not done before it is looked at
     command = ["rsync", "--bwlimit=1m", str(source), f"{folder}/"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         deadline = time.monotonic() + 20

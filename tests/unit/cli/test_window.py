@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cachewright.cli import window
 from cachewright.cli.display_server import reason_against
 from cachewright.cli.verbs import VERBS
 
@@ -86,6 +88,20 @@ def test_the_window_does_not_run_as_root_unless_told(command: Command, tmp_path:
     assert (refused.returncode, refused.stderr.count(b"\n")) == (4, 1)
     assert b"does not run as root" in refused.stderr
     assert b"--as-root" in refused.stderr
-    for told, variables in ((["--as-root"], {}), ([], {"CACHEWRIGHT_AS_ROOT": "1"})):
-        with pytest.raises(subprocess.TimeoutExpired):
-            command(*told, str(tmp_path), env={**offscreen, **variables}, timeout=5)
+
+
+@pytest.mark.usefixtures("only_root")
+@pytest.mark.parametrize("told", ["option", "variable"])
+def test_root_may_have_the_window_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    shown: list[bytes | None] = []
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr(window, "run", lambda root, *_options: shown.append(root) or 0)
+    arguments = [str(tmp_path)]
+    if told == "variable":
+        monkeypatch.setenv("CACHEWRIGHT_AS_ROOT", "1")
+    else:
+        arguments.append("--as-root")
+    ended = CliRunner().invoke(window.open_window, arguments, standalone_mode=False)
+    assert (ended.exception, shown) == (None, [os.fsencode(tmp_path)])

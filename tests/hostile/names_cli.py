@@ -225,7 +225,7 @@ def _repaired(world: World, lines: Lines, *, quick: bool) -> None:
     judge_safe(lines.text, "publish", published)
     lines.text.add("publish", [] if published.code == 0 else [published.err.decode()])
     purged = command("quarantine", "purge", "--older-than", "0", "--yes")
-    judge_text(lines.text, "purge", purged, names=() if quick else world.some)
+    judge_text(lines.text, "purge", purged, names=[name])
     judge_text(lines.text, "journal", command("journal"), names=done_of)
 
 

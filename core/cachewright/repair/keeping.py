@@ -31,6 +31,7 @@ from cachewright.repair.work import verdict_on
 from cachewright.storage.anchored import Directory
 from cachewright.storage.removal import remove_tree
 from cachewright.storage.swap import sync_directory
+from cachewright.text import display
 
 GRACE_S: Final = 7 * 86400.0
 """How long things are kept before a click may delete them (reliability.md A2)."""
@@ -98,7 +99,8 @@ def _purge(journal: Journal, one: Operation, kept: Kept, look: LookAround) -> Ou
                 _delete(journal, one, quarantine, look)
         finally:
             quarantine.close()
-        result, reason = Result.DONE, "Deleted for good."
+        was = f"Deleted for good. It had been at {display(kept.original)}."
+        result, reason = Result.DONE, was
     except (PutBack, OSError, CachewrightError) as error:
         result, reason = verdict_on(error)
     return Outcome(one.step, kept.kept, result, reason, None, one.subject)

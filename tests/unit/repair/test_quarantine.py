@@ -232,6 +232,7 @@ def test_purging_waits_for_the_grace(bench: Any) -> None:
     assert purge(bench.journal) == ()
     assert purge(bench.journal, 0, b"/other") == ()
     (outcome,) = purge(bench.journal, 0, bench.root.path)
+    assert outcome.reason == f"Deleted for good. It had been at {bench.path / 'bad'}."
     assert outcome.result is Result.DONE
     assert sorted(os.listdir(bench.quarantine)) == ["lock"]
     assert kept_items(bench.journal) == ()

@@ -150,7 +150,10 @@ class Supervisor:
         mark, pid, _flags, number, _arch, _at, *arguments = _QUESTION.unpack(question)
         code = self._decide(number, tuple(arguments), pid)
         if code is None:
-            os.kill(self.pid, signal.SIGKILL)
+            # Who asks may be a child of it: unanswered, that one would wait for ever.
+            for one in {self.pid, pid}:
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
             return
         reply = _REPLY.pack(mark, 0, -code, 0 if code else _GO_ON)
         with suppress(OSError):

@@ -7,6 +7,7 @@ import lzma
 import os
 import stat
 import struct
+import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
@@ -17,7 +18,13 @@ from typing import Final, Self
 from cachewright.digests import BLOCK, Cancellable, FileDigest
 from cachewright.errors import CachewrightError, SourceUnusable
 from cachewright.storage.anchored import Directory, identity
-from cachewright.storage.archives.limits import ArchiveLimits, Clock, Watch
+from cachewright.storage.archives.limits import (
+    DEFAULT_LIMITS,
+    ArchiveLimits,
+    Clock,
+    Unhurried,
+    Watch,
+)
 from cachewright.storage.archives.members import Member, judge
 from cachewright.storage.content import Hashing, write_hashed
 
@@ -66,6 +73,21 @@ class ArchiveContent(ABC):
             self.close()
             raise
         self.members = tuple(sorted(found, key=lambda one: one.name))
+
+    @classmethod
+    def open(
+        cls,
+        path: bytes,
+        limits: ArchiveLimits = DEFAULT_LIMITS,
+        *,
+        cancel: Cancellable | None = None,
+        clock: Clock = time.monotonic,
+    ) -> Self:
+        """Open the archive at ``path`` and judge every member.
+
+        ``SourceUnusable`` where it is missing, of another kind, damaged, or not harmless.
+        """
+        return cls(open_file(path), path, limits, cancel=cancel or Unhurried(), clock=clock)
 
     @abstractmethod
     def _list(self, watch: Watch) -> Collection[Member]:

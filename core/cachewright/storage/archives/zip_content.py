@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import struct
-import time
 import zlib
 from collections.abc import Collection, Iterator
-from typing import Final, Self
+from typing import Final
 
-from cachewright.digests import BLOCK, Cancellable
-from cachewright.storage.archives.content import ArchiveContent, Piece, open_file, read_at
+from cachewright.digests import BLOCK
+from cachewright.storage.archives.content import ArchiveContent, Piece, read_at
 from cachewright.storage.archives.limits import (
-    DEFAULT_LIMITS,
-    ArchiveLimits,
-    Clock,
-    Unhurried,
     Watch,
 )
 from cachewright.storage.archives.members import NO_FILE, Member, member
@@ -36,21 +31,6 @@ _LOCAL: Final = struct.Struct("<4s5H3L2H")
 
 class ZipContent(ArchiveContent):
     """An open zip archive whose every member was found harmless; see ``ArchiveContent``."""
-
-    @classmethod
-    def open(
-        cls,
-        path: bytes,
-        limits: ArchiveLimits = DEFAULT_LIMITS,
-        *,
-        cancel: Cancellable | None = None,
-        clock: Clock = time.monotonic,
-    ) -> Self:
-        """Open the archive at ``path`` and judge its whole list of members.
-
-        ``SourceUnusable`` where it is missing, no zip, damaged, or not harmless.
-        """
-        return cls(open_file(path), path, limits, cancel=cancel or Unhurried(), clock=clock)
 
     def _list(self, watch: Watch) -> Collection[Member]:
         size = os.fstat(self._fd).st_size
